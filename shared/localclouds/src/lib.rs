@@ -1,0 +1,27 @@
+//! Stand-ins on loopback that decide as the clouds decide: real keys, real signatures, real trust
+//! rules (those of `carnet-trust`), the clouds' own error bodies.
+//!
+//! | module | stands in for |
+//! |---|---|
+//! | [`world`] | what exists: accounts, roles, keys, applications, containers. Data only |
+//! | [`local`] | the running whole: starts every listener, writes the state, stops them |
+//! | [`aws`] | STS, the two IAM calls of outbound federation, the issuer's discovery and keys |
+//! | [`entra`] | the token endpoint, discovery, keys |
+//! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
+//! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
+//! | [`faults`] | what can go wrong on each hop, switched on by rule |
+//! | [`server`], [`tls`], [`jwt`] | listeners, the CA of one's own, signing and checking |
+
+pub mod aws;
+pub mod azure_blob;
+pub mod entra;
+pub mod faults;
+pub mod jwt;
+pub mod lambda;
+pub mod local;
+pub mod server;
+pub mod tls;
+pub mod world;
+
+pub use local::{Local, Options, State};
+pub use world::World;
