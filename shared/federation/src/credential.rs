@@ -21,11 +21,7 @@ pub trait Exchange: Send + Sync + 'static {
     /// The audience its proofs must be made for.
     fn audience(&self) -> &Audience;
 
-    fn exchange<'a>(
-        &'a self,
-        proof: &'a Assertion,
-        scope: &'a Scope,
-    ) -> BoxFuture<'a, Result<Self::Output>>;
+    fn exchange<'a>(&'a self, proof: &'a Assertion, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Output>>;
 }
 
 /// Gives live tokens for a scope, whatever it takes: from the cache, or by minting and exchanging.
