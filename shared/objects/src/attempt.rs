@@ -22,7 +22,9 @@ pub(crate) async fn attempt<'a, T>(
     let (call, refreshed) = (&call, &AtomicBool::new(false));
     retry(&Policy::STORE, hop, source.target(), || async move {
         match call().await {
-            Err(error) if error.kind() == Kind::Unauthenticated && !refreshed.swap(true, Ordering::Relaxed) => {
+            Err(error)
+                if error.kind() == Kind::Unauthenticated && !refreshed.swap(true, Ordering::Relaxed) =>
+            {
                 source.credential_rejected();
                 call().await
             }

@@ -65,7 +65,10 @@ pub async fn list_page(source: &dyn ObjectSource, request: &ListRequest) -> Resu
 }
 
 /// All pages from where `request` begins, one in memory at a time.
-pub fn list_all(source: Arc<dyn ObjectSource>, request: ListRequest) -> impl Stream<Item = Result<Page>> + Send {
+pub fn list_all(
+    source: Arc<dyn ObjectSource>,
+    request: ListRequest,
+) -> impl Stream<Item = Result<Page>> + Send {
     stream::try_unfold(Some(request), move |request| {
         let source = source.clone();
         async move {

@@ -82,7 +82,11 @@ impl Memory {
     }
 
     fn find(&self, key: &Key) -> Result<Stored> {
-        self.read().objects.get(key.as_str()).cloned().ok_or_else(|| error(Hop::Read, Kind::NotFound, "no such object"))
+        self.read()
+            .objects
+            .get(key.as_str())
+            .cloned()
+            .ok_or_else(|| error(Hop::Read, Kind::NotFound, "no such object"))
     }
 
     // A writer that panicked left a map that is whole: nothing here panics half way.

@@ -35,8 +35,11 @@ pub struct InvalidVersion;
 impl Version {
     /// An entity tag as RFC 9110 has it, `"..."` or `W/"..."`; bare text is quoted.
     pub fn parse(tag: &str) -> Result<Self, InvalidVersion> {
-        let opaque = |text: &str| !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x7e));
-        let quoted = |text: &str| text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).is_some_and(opaque);
+        let opaque = |text: &str| {
+            !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x7e))
+        };
+        let quoted =
+            |text: &str| text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).is_some_and(opaque);
         if quoted(tag) || tag.strip_prefix("W/").is_some_and(quoted) {
             Ok(Self(tag.into()))
         } else if opaque(tag) {

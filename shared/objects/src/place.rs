@@ -35,8 +35,13 @@ pub enum InvalidPlaceUrl {
 impl PlaceUrl {
     /// `azure://account/container[/prefix]`. The prefix is taken literally: nothing is decoded.
     pub fn parse(url: &str) -> Result<Self, InvalidPlaceUrl> {
+        Self::parse_in(url, None)
+    }
+
+    /// The same, where `azure:///container[/prefix]` means this account.
+    pub fn parse_in(url: &str, account: Option<&str>) -> Result<Self, InvalidPlaceUrl> {
         match url.split_once("://") {
-            Some(("azure", rest)) => parse_azure(rest),
+            Some(("azure", rest)) => parse_azure(rest, account),
             Some(("gs", _)) => Err(InvalidPlaceUrl::NotSupported("gs")),
             Some(("s3", _)) => Err(InvalidPlaceUrl::NotSupported("s3")),
             _ => Err(InvalidPlaceUrl::NotAPlace),
@@ -51,8 +56,9 @@ impl PlaceUrl {
     }
 }
 
-fn parse_azure(rest: &str) -> Result<PlaceUrl, InvalidPlaceUrl> {
+fn parse_azure(rest: &str, default_account: Option<&str>) -> Result<PlaceUrl, InvalidPlaceUrl> {
     let (account, rest) = rest.split_once('/').ok_or(InvalidPlaceUrl::Container)?;
+    let account = if account.is_empty() { default_account.unwrap_or_default() } else { account };
     let (container, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if !is_account(account) {
         return Err(InvalidPlaceUrl::Account);
@@ -100,9 +106,14 @@ pub struct PlaceFaults(Vec<String>);
 impl Places {
     /// A comma-separated list of `name=url`. Spaces around commas and equals signs do not count.
     pub fn parse(list: &str) -> Result<Self, PlaceFaults> {
+        Self::parse_in(list, None)
+    }
+
+    /// The same, with the account that `azure:///container/prefix` means.
+    pub fn parse_in(list: &str, account: Option<&str>) -> Result<Self, PlaceFaults> {
         let (mut places, mut faults) = (BTreeMap::new(), Vec::new());
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            match parse_entry(entry) {
+            match parse_entry(entry, account) {
                 Ok(place) if places.contains_key(&place.name) => {
                     faults.push(format!("the place {:?} is given twice", place.name));
                 }
@@ -127,7 +138,7 @@ impl Places {
     }
 }
 
-fn parse_entry(entry: &str) -> Result<Place, String> {
+fn parse_entry(entry: &str, account: Option<&str>) -> Result<Place, String> {
     let Some((name, url)) = entry.split_once('=').map(|(name, url)| (name.trim(), url.trim())) else {
         return Err(format!("{entry:?} is not of the form name=azure://account/container/prefix"));
     };
@@ -136,12 +147,13 @@ fn parse_entry(entry: &str) -> Result<Place, String> {
             "the place name {name:?} may hold letters, digits, \"-\" and \"_\", and {MAX_NAME} of them at most"
         ));
     }
-    let url = PlaceUrl::parse(url).map_err(|fault| format!("the place {name:?}: {fault}"))?;
+    let url = PlaceUrl::parse_in(url, account).map_err(|fault| format!("the place {name:?}: {fault}"))?;
     Ok(Place { name: name.to_owned(), url })
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 impl Place {
@@ -173,7 +185,9 @@ impl std::error::Error for PlaceFaults {}
 impl fmt::Display for PlaceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PlaceUrl::Azure { account, container, prefix } => write!(f, "azure://{account}/{container}/{prefix}"),
+            PlaceUrl::Azure { account, container, prefix } => {
+                write!(f, "azure://{account}/{container}/{prefix}")
+            }
         }
     }
 }
@@ -182,7 +196,9 @@ impl fmt::Display for InvalidPlaceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             InvalidPlaceUrl::NotAPlace => f.write_str("a place is azure://account/container/prefix"),
-            InvalidPlaceUrl::NotSupported(scheme) => write!(f, "{scheme}:// places are not supported by this build"),
+            InvalidPlaceUrl::NotSupported(scheme) => {
+                write!(f, "{scheme}:// places are not supported by this build")
+            }
             InvalidPlaceUrl::Account => {
                 f.write_str("a storage account's name is 3 to 24 lower-case letters and digits")
             }
@@ -208,6 +224,9 @@ mod tests {
     fn urls_are_read() {
         assert_eq!(PlaceUrl::parse("azure://acct/box"), Ok(azure("acct", "box", "")));
         assert_eq!(PlaceUrl::parse("azure://acct/box/"), Ok(azure("acct", "box", "")));
+        assert_eq!(PlaceUrl::parse_in("azure:///box", Some("other")), Ok(azure("other", "box", "")));
+        assert_eq!(PlaceUrl::parse_in("azure://acct/box", Some("other")), Ok(azure("acct", "box", "")));
+        assert_eq!(PlaceUrl::parse("azure:///box"), Err(InvalidPlaceUrl::Account));
         assert_eq!(PlaceUrl::parse("azure://acct/box/a b/c"), Ok(azure("acct", "box", "a b/c/")));
         assert_eq!(PlaceUrl::parse("azure://acct/box/a%2f/"), Ok(azure("acct", "box", "a%2f/")));
     }
@@ -215,7 +234,11 @@ mod tests {
     #[test]
     fn names_that_could_leave_their_host_or_prefix_are_refused() {
         for account in ["", "ab", "Acct", "a.b.c", "acct@evil", "acct:80", "a-b-c", &"a".repeat(25)] {
-            assert_eq!(PlaceUrl::parse(&format!("azure://{account}/box")), Err(InvalidPlaceUrl::Account), "{account}");
+            assert_eq!(
+                PlaceUrl::parse(&format!("azure://{account}/box")),
+                Err(InvalidPlaceUrl::Account),
+                "{account}"
+            );
         }
         for container in ["", "ab", "-box", "box-", "b--x", "Box", "$root", "bo_x", "..", &"a".repeat(64)] {
             let url = format!("azure://acct/{container}");
@@ -230,9 +253,11 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_list_is_reported() {
-        let faults = Places::parse("ok=azure://acct/box, x y=azure://acct/box, b=s3://bucket, nothing, ok=azure://acct/b2c")
-            .unwrap_err()
-            .to_string();
+        let faults = Places::parse(
+            "ok=azure://acct/box, x y=azure://acct/box, b=s3://bucket, nothing, ok=azure://acct/b2c",
+        )
+        .unwrap_err()
+        .to_string();
         for part in ["\"x y\"", "\"b\": s3://", "\"nothing\"", "\"ok\" is given twice"] {
             assert!(faults.contains(part), "{part} in {faults}");
         }

@@ -33,8 +33,13 @@ impl Rooted {
     fn inner_key(&self, key: &Key) -> Result<Key> {
         // Only its length can be wrong now: no such object can exist.
         self.join(key).map_err(|error| {
-            Error::new(Hop::Read, Kind::NotFound, self.target(), "the name is too long below this place's prefix")
-                .caused_by(error)
+            Error::new(
+                Hop::Read,
+                Kind::NotFound,
+                self.target(),
+                "the name is too long below this place's prefix",
+            )
+            .caused_by(error)
         })
     }
 
@@ -62,7 +67,12 @@ impl Rooted {
 
     fn strip<'n>(&self, name: &'n str) -> Result<&'n str> {
         name.strip_prefix(self.root.as_str()).ok_or_else(|| {
-            Error::new(Hop::List, Kind::Malformed, self.target(), "the listing holds names outside the prefix")
+            Error::new(
+                Hop::List,
+                Kind::Malformed,
+                self.target(),
+                "the listing holds names outside the prefix",
+            )
         })
     }
 }

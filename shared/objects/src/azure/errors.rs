@@ -3,17 +3,18 @@
 //! Its `Display` says little and its `Debug` says too much (the answer's headers and body come
 //! along), so neither is ever shown: status, code and request id are taken out, the words are ours.
 
+use super::headers::{request_id, text};
 use azure_core::error::ErrorKind;
 use azure_core::http::RawResponse;
-use azure_core::http::headers::{HeaderName, Headers};
+use carnet_federation::adapter::azure::recover;
 use carnet_federation::{Error, Hop, Kind, hints};
 use std::error::Error as StdError;
 use std::time::Duration;
 
 pub(super) fn from_sdk(hop: Hop, target: &str, error: &azure_core::Error) -> Error {
     // Our own error, from the credential: an Entra refusal stays what it is.
-    if let Some(ours) = chain(error).find_map(|cause| cause.downcast_ref::<Error>()) {
-        return ours.clone();
+    if let Some(ours) = recover(error) {
+        return ours;
     }
     match error.kind() {
         ErrorKind::HttpResponse { status, error_code, raw_response } => {
@@ -43,10 +44,6 @@ pub(super) fn of_page_token(error: Error) -> Error {
         .with_request_id(error.request_id().map(str::to_owned))
 }
 
-fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
 fn answered(hop: Hop, target: &str, status: u16, code: Option<&str>, answer: Option<&RawResponse>) -> Error {
     let headers = answer.map(RawResponse::headers);
     let header = |name: &'static str| headers.and_then(|headers| text(headers, name));
@@ -55,8 +52,10 @@ fn answered(hop: Hop, target: &str, status: u16, code: Option<&str>, answer: Opt
     let (kind, message) = meaning(status, code);
     let error = Error::new(hop, kind, target, message)
         .with_status(status)
-        .with_request_id(header("x-ms-request-id").map(str::to_owned))
-        .with_retry_after(header("retry-after").and_then(|after| after.parse().ok()).map(Duration::from_secs));
+        .with_request_id(headers.and_then(request_id).map(str::to_owned))
+        .with_retry_after(
+            header("retry-after").and_then(|after| after.parse().ok()).map(Duration::from_secs),
+        );
     match code {
         Some(code) => match hints::azure_blob(code) {
             Some(hint) => error.with_code(code).with_hint(hint),
@@ -71,7 +70,9 @@ fn meaning(status: u16, code: Option<&str>) -> (Kind, &'static str) {
     match (status, code) {
         (304, _) => (Kind::NotModified, "the object is the version at hand"),
         (401, _) => (Kind::Unauthenticated, "the store does not accept the token"),
-        (403, Some("AuthorizationPermissionMismatch")) => (Kind::Forbidden, "the identity has no role that allows this"),
+        (403, Some("AuthorizationPermissionMismatch")) => {
+            (Kind::Forbidden, "the identity has no role that allows this")
+        }
         (403, Some("AuthorizationFailure")) => {
             (Kind::Forbidden, "the store refuses this caller: its network rules, or another policy")
         }
@@ -89,8 +90,7 @@ fn meaning(status: u16, code: Option<&str>) -> (Kind, &'static str) {
 }
 
 fn unreachable(hop: Hop, target: &str, error: &azure_core::Error) -> Error {
-    let transport = chain(error).find_map(|cause| cause.downcast_ref::<reqwest::Error>());
-    let message = match transport {
+    let message = match transport(error) {
         Some(error) if error.is_connect() => "no connection",
         Some(error) if error.is_timeout() => "no answer in time",
         _ => "the connection broke",
@@ -98,6 +98,6 @@ fn unreachable(hop: Hop, target: &str, error: &azure_core::Error) -> Error {
     Error::new(hop, Kind::Unavailable, target, message).with_hint(&hints::UNREACHABLE)
 }
 
-fn text<'h>(headers: &'h Headers, name: &'static str) -> Option<&'h str> {
-    headers.get_optional_str(&HeaderName::from_static(name))
+fn transport<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e reqwest::Error> {
+    error.downcast_ref().or_else(|| transport(error.source()?))
 }

@@ -63,7 +63,12 @@ fn length(headers: &Headers) -> Result<u64, Problem> {
     text(headers, "content-length").and_then(|length| length.parse().ok()).ok_or("no length")
 }
 
-fn text<'h>(headers: &'h Headers, name: &'static str) -> Option<&'h str> {
+/// The service's own, for its support and its logs.
+pub(super) fn request_id(headers: &Headers) -> Option<&str> {
+    text(headers, "x-ms-request-id")
+}
+
+pub(super) fn text<'h>(headers: &'h Headers, name: &'static str) -> Option<&'h str> {
     headers.get_optional_str(&HeaderName::from_static(name))
 }
 
@@ -102,7 +107,8 @@ mod tests {
         headers
     }
 
-    const COMMON: [(&str, &str); 2] = [("etag", "\"0x8D\""), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    const COMMON: [(&str, &str); 2] =
+        [("etag", "\"0x8D\""), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")];
     const MD5_OF_NOTHING: &str = "1B2M2Y8AsgTpgAmY7PhCfg==";
 
     fn key() -> Key {
@@ -112,7 +118,12 @@ mod tests {
     #[test]
     fn a_whole_answer_has_its_length_and_its_md5() {
         let mut pairs = COMMON.to_vec();
-        pairs.extend([("content-length", "7"), ("content-md5", MD5_OF_NOTHING), ("x-ms-meta-owner", "me"), ("content-type", "text/plain")]);
+        pairs.extend([
+            ("content-length", "7"),
+            ("content-md5", MD5_OF_NOTHING),
+            ("x-ms-meta-owner", "me"),
+            ("content-type", "text/plain"),
+        ]);
         let (meta, range) = download(&key(), &headers(&pairs)).unwrap();
         assert_eq!((range, meta.size), (0..7, 7));
         assert_eq!(meta.digest, Some(crate::digest::md5(b"")));
@@ -124,7 +135,11 @@ mod tests {
     #[test]
     fn the_md5_of_a_part_is_not_taken_for_that_of_the_whole() {
         let mut pairs = COMMON.to_vec();
-        pairs.extend([("content-length", "2"), ("content-range", "bytes 5-6/9"), ("content-md5", MD5_OF_NOTHING)]);
+        pairs.extend([
+            ("content-length", "2"),
+            ("content-range", "bytes 5-6/9"),
+            ("content-md5", MD5_OF_NOTHING),
+        ]);
         let (meta, range) = download(&key(), &headers(&pairs)).unwrap();
         assert_eq!((range, meta.size, meta.digest), (5..7, 9, None));
         pairs.push(("x-ms-blob-content-md5", MD5_OF_NOTHING));

@@ -38,7 +38,11 @@ impl AzureLocation {
         }
         let mut url =
             Url::parse(&template.replace("{account}", account)).map_err(|_| InvalidLocation::Template)?;
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return Err(InvalidLocation::Template);
         }
         if carnet_federation::http::guard::check(&url).is_err() {
@@ -89,9 +93,21 @@ mod tests {
                 "https://acct.blob.core.windows.net/box",
                 "acct.blob.core.windows.net/box",
             ),
-            ("https://{account}.blob.core.usgovcloudapi.net/", "https://acct.blob.core.usgovcloudapi.net/box", "acct.blob.core.usgovcloudapi.net/box"),
-            ("https://127.0.0.1:10000/{account}", "https://127.0.0.1:10000/acct/box", "127.0.0.1:10000/acct/box"),
-            ("http://127.0.0.1:10000/{account}/", "http://127.0.0.1:10000/acct/box", "127.0.0.1:10000/acct/box"),
+            (
+                "https://{account}.blob.core.usgovcloudapi.net/",
+                "https://acct.blob.core.usgovcloudapi.net/box",
+                "acct.blob.core.usgovcloudapi.net/box",
+            ),
+            (
+                "https://127.0.0.1:10000/{account}",
+                "https://127.0.0.1:10000/acct/box",
+                "127.0.0.1:10000/acct/box",
+            ),
+            (
+                "http://127.0.0.1:10000/{account}/",
+                "http://127.0.0.1:10000/acct/box",
+                "127.0.0.1:10000/acct/box",
+            ),
         ] {
             let location = AzureLocation::new(template, "acct", "box").unwrap();
             assert_eq!((location.container_url().as_str(), location.to_string().as_str()), (url, shown));
@@ -101,7 +117,13 @@ mod tests {
     #[test]
     fn what_is_no_endpoint_is_refused() {
         let new = |template: &str| AzureLocation::new(template, "acct", "box").unwrap_err();
-        for template in ["https://blob.core.windows.net", "{account}", "https://{account}.{account}.net", "https://{account}/?sig=1", "https://u:p@{account}.net"] {
+        for template in [
+            "https://blob.core.windows.net",
+            "{account}",
+            "https://{account}.{account}.net",
+            "https://{account}/?sig=1",
+            "https://u:p@{account}.net",
+        ] {
             assert_eq!(new(template), InvalidLocation::Template, "{template}");
         }
         assert_eq!(new("http://{account}.blob.core.windows.net"), InvalidLocation::PlainHttp);

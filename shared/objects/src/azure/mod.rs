@@ -18,7 +18,7 @@ mod location;
 mod pipeline;
 
 pub use location::{AzureLocation, InvalidLocation};
-pub use pipeline::BlobCredential;
+pub use pipeline::{BlobCredential, SCOPE};
 
 use crate::key::Key;
 use crate::list::{ListRequest, Page};
@@ -31,7 +31,7 @@ use azure_storage_blob::models::{
 };
 use azure_storage_blob::{BlobClient, BlobContainerClient, BlobContainerClientOptions};
 use carnet_federation::http::Http;
-use carnet_federation::{BoxFuture, Error, Hop, Kind, Result};
+use carnet_federation::{BoxFuture, Error, Hop, Kind, Result, hints, telemetry};
 use futures_util::StreamExt;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -86,7 +86,8 @@ impl AzureBlobs {
             start_from: request.start_from.clone(),
             ..BlobContainerClientListBlobsOptions::default()
         };
-        let pager = self.container.list_blobs(Some(options)).map_err(|error| self.error(Hop::List, &error))?;
+        let pager =
+            self.container.list_blobs(Some(options)).map_err(|error| self.error(Hop::List, &error))?;
         let page = match pager.into_pages().next().await {
             Some(page) => page.map_err(|error| match request.page_token {
                 Some(_) => errors::of_page_token(self.error(Hop::List, &error)),
@@ -94,6 +95,7 @@ impl AzureBlobs {
             })?,
             None => return Ok(Page::default()),
         };
+        telemetry::record("request_id", headers::request_id(page.headers()));
         // The SDK's model of a page has no prefixes, so we read the XML ourselves.
         listing::parse(page.body(), &self.target)
     }
@@ -104,8 +106,12 @@ impl AzureBlobs {
             if_none_match: conditions.if_none_match.as_ref().map(etag),
             ..BlobClientGetPropertiesOptions::default()
         };
-        let response =
-            self.blob(key).get_properties(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
+        let response = self
+            .blob(key)
+            .get_properties(Some(options))
+            .await
+            .map_err(|error| self.error(Hop::Read, &error))?;
+        telemetry::record("request_id", headers::request_id(response.headers()));
         headers::properties(key, response.headers()).map_err(|why| self.malformed(why))
     }
 
@@ -124,14 +130,17 @@ impl AzureBlobs {
             partition_size: Some(ONE_PARTITION),
             ..BlobClientDownloadOptions::default()
         };
-        let answer = self.blob(key).download(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
+        let answer =
+            self.blob(key).download(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
+        telemetry::record("request_id", headers::request_id(&answer.headers));
         let (meta, range) = headers::download(key, &answer.headers).map_err(|why| self.malformed(why))?;
         if request.range.is_some() && meta.size == 0 {
             // The client turns 416 for an empty blob into a read of the whole of it.
             return Err(Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object is empty"));
         }
         let target = self.target.clone();
-        let body = answer.body.map(move |item| item.map_err(|error| errors::from_sdk(Hop::Read, &target, &error)));
+        let body =
+            answer.body.map(move |item| item.map_err(|error| errors::from_sdk(Hop::Read, &target, &error)));
         Ok(Opened { meta, range, body: Box::pin(body) })
     }
 
@@ -139,7 +148,12 @@ impl AzureBlobs {
     async fn download_last(&self, key: &Key, request: &ReadRequest, count: u64) -> Result<Opened> {
         let meta = self.properties(key, &request.conditions).await?;
         let Some(range) = ByteRange::Last(count).resolve(meta.size) else {
-            return Err(Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object has no such bytes"));
+            return Err(Error::new(
+                Hop::Read,
+                Kind::OutOfRange,
+                &self.target,
+                "the object has no such bytes",
+            ));
         };
         if request.version.as_ref().is_some_and(|pinned| *pinned != meta.version) {
             return Err(self.changed());
@@ -152,8 +166,13 @@ impl AzureBlobs {
         Box::pin(self.download(key, &pinned)).await.map_err(|error| match error.kind() {
             // It changed between our two calls, of which the caller knows nothing: a fresh try may do.
             Kind::Changed if request.version.is_none() && request.conditions.if_match.is_none() => {
-                Error::new(Hop::Read, Kind::Unavailable, &self.target, "the object changed while its size was asked for")
-                    .caused_by(error)
+                Error::new(
+                    Hop::Read,
+                    Kind::Unavailable,
+                    &self.target,
+                    "the object changed while its size was asked for",
+                )
+                .caused_by(error)
             }
             _ => error,
         })
@@ -170,7 +189,7 @@ impl AzureBlobs {
 
     fn changed(&self) -> Error {
         Error::new(Hop::Read, Kind::Changed, &self.target, "the object is not in the version asked for")
-            .with_hint(&carnet_federation::hints::CHANGED)
+            .with_hint(&hints::CHANGED)
     }
 
     fn malformed(&self, why: &str) -> Error {
@@ -196,15 +215,15 @@ impl ObjectSource for AzureBlobs {
     }
 
     fn list<'a>(&'a self, request: &'a ListRequest) -> BoxFuture<'a, Result<Page>> {
-        Box::pin(self.list_page(request))
+        Box::pin(telemetry::hop(Hop::List, &self.target, self.list_page(request)))
     }
 
     fn head<'a>(&'a self, key: &'a Key, conditions: &'a Conditions) -> BoxFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.properties(key, conditions))
+        Box::pin(telemetry::hop(Hop::Read, &self.target, self.properties(key, conditions)))
     }
 
     fn open<'a>(&'a self, key: &'a Key, request: &'a ReadRequest) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(self.download(key, request))
+        Box::pin(telemetry::hop(Hop::Read, &self.target, self.download(key, request)))
     }
 
     fn credential_rejected(&self) {

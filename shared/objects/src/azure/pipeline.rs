@@ -6,16 +6,24 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::AUTHORIZATION;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Request};
+use carnet_federation::Scope;
+use carnet_federation::adapter::azure::AzureCredential;
 use std::fmt;
 use std::sync::Arc;
 
-/// One scope for all storage, in every cloud of Azure.
-pub(super) const SCOPE: &str = "https://storage.azure.com/.default";
+/// One scope for all storage, in every cloud of Azure: what an Azure token for blobs is asked for.
+pub const SCOPE: &str = "https://storage.azure.com/.default";
 
 /// What the store asks of a credential: tokens, and to hear that one was refused.
 pub trait BlobCredential: TokenCredential {
     /// The store answered 401 to the last token for storage: forget it.
     fn rejected(&self);
+}
+
+impl BlobCredential for AzureCredential {
+    fn rejected(&self) {
+        AzureCredential::rejected(self, &Scope::new(SCOPE));
+    }
 }
 
 /// Signs every request with the credential's token. The credential caches; nothing else does.

@@ -72,7 +72,9 @@ impl Reading {
             attempt(&*source, Hop::Read, || source.open(&key, &request)).await
         };
         self.state = State::Reopening(match &self.deadline {
-            Some((at, _)) => Box::pin(deadline::within(at.saturating_duration_since(Instant::now()), opening)),
+            Some((at, _)) => {
+                Box::pin(deadline::within(at.saturating_duration_since(Instant::now()), opening))
+            }
             None => Box::pin(opening),
         });
     }
@@ -82,7 +84,8 @@ impl Reading {
             Ok(opened) => opened,
             // The version is pinned and the rest lies within its size: the store contradicts itself.
             Err(error) if error.kind() == Kind::OutOfRange => {
-                let error = self.error(Kind::Malformed, "the store no longer has the rest of it").caused_by(error);
+                let error =
+                    self.error(Kind::Malformed, "the store no longer has the rest of it").caused_by(error);
                 return self.fail(error);
             }
             Err(error) => return self.fail(error),
@@ -91,7 +94,10 @@ impl Reading {
             return self.fail(self.error(Kind::Changed, "it changed while it was read"));
         }
         if opened.range != (self.position..self.range.end) || opened.meta.size != self.meta.size {
-            let message = format!("asked for bytes {}..{} and was given {:?}", self.position, self.range.end, opened.range);
+            let message = format!(
+                "asked for bytes {}..{} and was given {:?}",
+                self.position, self.range.end, opened.range
+            );
             return self.fail(self.error(Kind::Malformed, &message));
         }
         self.state = State::Receiving(opened.body);
