@@ -10,9 +10,9 @@ use carnet_federation::config::Env;
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{AwsSession, Outbound};
-use carnet_federation::{Credential, Result, deadline, doctor, telemetry};
+use carnet_federation::{Credential, Result, Scope, deadline, doctor, telemetry};
 use carnet_object_api::{Api, serve};
-use carnet_objects::azure::STORAGE_SCOPE;
+use carnet_objects::azure::SCOPE;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,14 +21,7 @@ const WARM_UP: Duration = Duration::from_secs(6);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::result::Result<(), lambda_runtime::Error> {
-    let env = Env::from_process();
-    let api = match start(&env).await {
-        Ok(api) => api,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return Err(error.into());
-        }
-    };
+    let api = start(&Env::from_process()).await?;
     serve(api).await
 }
 
@@ -42,14 +35,13 @@ async fn start(env: &Env) -> Result<Api> {
     let credential = AzureCredential::new(Credential::new(Arc::new(mint), entra));
     let places = settings.sources(&http, &credential)?;
     warm_up(credential.credential()).await;
-    let examined = credential.clone();
-    let doctor = move |report: &mut doctor::Report| doctor::azure(report, examined.credential(), &STORAGE_SCOPE);
-    Ok(Api::new(places, Box::new(doctor)))
+    let doctor = move || doctor::azure(credential.credential().clone(), Scope::new(SCOPE));
+    Ok(Api::new(places, doctor))
 }
 
 /// The first event finds a token waiting. If there is none to be had, that event says why.
 async fn warm_up(credential: &Credential<Entra>) {
-    if let Err(error) = deadline::within(WARM_UP, credential.token(&STORAGE_SCOPE)).await {
+    if let Err(error) = deadline::within(WARM_UP, credential.token(&Scope::new(SCOPE))).await {
         tracing::warn!(%error, "no token at init; the first request tries again");
     }
 }

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use carnet_federation::telemetry::metrics;
 use carnet_objects::{Digest, ListRequest, ObjectMeta, Page, Reading};
 use futures_util::Stream;
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
-};
 use http::StatusCode;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use lambda_runtime::{MetadataPrelude, StreamResponse};
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -125,7 +126,12 @@ pub fn without_body(mut answer: Answer) -> Answer {
     answer
 }
 
-fn json_answer(status: StatusCode, content_type: &'static str, document: &Value, mut headers: HeaderMap) -> Answer {
+fn json_answer(
+    status: StatusCode,
+    content_type: &'static str,
+    document: &Value,
+    mut headers: HeaderMap,
+) -> Answer {
     let body = Bytes::from(document.to_string());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const LONGEST_ANSWER: u64 = 200_000_000;
 
 /// Examines the way to the stores: the hops before the places.
-pub type Doctor = Box<dyn for<'a> Fn(&'a mut Report) -> BoxFuture<'a, ()> + Send + Sync>;
+type Doctor = Box<dyn Fn() -> BoxFuture<'static, Report> + Send + Sync>;
 
 /// The places that may be read, by name.
 pub struct Api {
@@ -22,8 +22,14 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(places: BTreeMap<String, Arc<dyn ObjectSource>>, doctor: Doctor) -> Self {
-        Self { places, doctor }
+    pub fn new<F>(
+        places: BTreeMap<String, Arc<dyn ObjectSource>>,
+        doctor: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Report> + Send + 'static,
+    {
+        Self { places, doctor: Box::new(move || Box::pin(doctor())) }
     }
 
     pub async fn call(&self, call: HttpCall, request_id: &str) -> Answer {
@@ -36,15 +42,17 @@ impl Api {
 
     /// Walks every hop under this function's own role, then looks into every place.
     pub async fn doctor(&self) -> Report {
-        let mut report = Report::default();
-        (self.doctor)(&mut report).await;
+        let mut report = (self.doctor)().await;
         for (name, source) in &self.places {
             let first = ListRequest { page_size: Some(1), ..ListRequest::default() };
             let look = carnet_objects::list_page(&**source, &first);
             report
-                .step("list", source.target(), look, |page| {
-                    serde_json::json!({ "place": name, "has_objects": !page.objects.is_empty() })
-                })
+                .step(
+                    "list",
+                    source.target(),
+                    look,
+                    |page| serde_json::json!({ "place": name, "has_objects": !page.objects.is_empty() }),
+                )
                 .await;
         }
         report
@@ -100,7 +108,8 @@ async fn get(
         Ok(reading) => reading,
         Err(error) if error.kind() == Kind::NotModified => return answer::not_modified(tag.as_deref()),
         Err(error) if error.kind() == Kind::OutOfRange => {
-            let size = carnet_objects::head(&*source, key, &Conditions::default()).await.ok().map(|meta| meta.size);
+            let size =
+                carnet_objects::head(&*source, key, &Conditions::default()).await.ok().map(|meta| meta.size);
             return answer::unsatisfiable(size, request_id);
         }
         Err(error) => return failed(&error, request_id),

@@ -63,7 +63,10 @@ impl Invocation {
         if request.http_method.as_str().is_empty() || request.request_context.request_id.is_none() {
             return Err("not an event of an API Gateway REST API".to_owned());
         }
-        Ok(Self::Http(Box::new(HttpCall { head: request.http_method == http::Method::HEAD, ask: ask(&request) })))
+        Ok(Self::Http(Box::new(HttpCall {
+            head: request.http_method == http::Method::HEAD,
+            ask: ask(&request),
+        })))
     }
 }
 
@@ -87,7 +90,8 @@ fn ask(request: &ApiGatewayProxyRequest) -> Result<Ask, Problem> {
 
 /// Decodes a path parameter, once.
 fn decoded(text: &str) -> Result<String, Problem> {
-    let name = percent_decode_str(text).decode_utf8().map_err(|_| Problem::bad_key("a name must be UTF-8"))?;
+    let name =
+        percent_decode_str(text).decode_utf8().map_err(|_| Problem::bad_key("a name must be UTF-8"))?;
     if is_still_encoded(&name) {
         return Err(Problem::bad_key("a name must be percent-encoded exactly once"));
     }
@@ -163,7 +167,12 @@ fn conditions(headers: &HeaderMap) -> Result<Conditions, Problem> {
 
 fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Match>, Problem> {
     let Some(value) = headers.get(name) else { return Ok(None) };
-    let problem = || Problem::bad_request(if *name == IF_MATCH { "If-Match" } else { "If-None-Match" }, "is neither * nor one entity tag");
+    let problem = || {
+        Problem::bad_request(
+            if *name == IF_MATCH { "If-Match" } else { "If-None-Match" },
+            "is neither * nor one entity tag",
+        )
+    };
     match value.to_str().map(str::trim) {
         Ok("*") => Ok(Some(Match::Any)),
         Ok(tag) if tag.ends_with('"') => {

@@ -51,8 +51,9 @@ impl Problem {
 
     /// Longer than a streamed answer may be.
     pub fn too_large(length: u64, limit: u64) -> Self {
-        Self::new(413, "too-large", "The answer would be too long")
-            .detail(format!("{length} bytes were asked for and {limit} is the most: ask for parts of it with Range"))
+        Self::new(413, "too-large", "The answer would be too long").detail(format!(
+            "{length} bytes were asked for and {limit} is the most: ask for parts of it with Range"
+        ))
     }
 
     pub fn range_not_satisfiable() -> Self {
@@ -103,7 +104,9 @@ impl From<&Error> for Problem {
                 Self { retry_after: Some(wait), ..problem }
             }
             Kind::Deadline => Self::new(504, "deadline", "It took too long"),
-            Kind::Malformed => Self::new(502, "upstream-malformed", "The other cloud's answer cannot be right"),
+            Kind::Malformed => {
+                Self::new(502, "upstream-malformed", "The other cloud's answer cannot be right")
+            }
             _ => Self::new(500, "misconfigured", "This function is not set up rightly"),
         }
     }
@@ -115,9 +118,14 @@ mod tests {
 
     #[test]
     fn no_internal_text_reaches_the_caller() {
-        let error = Error::new(Hop::Exchange, Kind::Refused, "login.example tenant t", "AADSTS700213: subject arn:aws:iam::1:role/r")
-            .with_code("AADSTS700213")
-            .with_presented("arn:aws:iam::1:role/r");
+        let error = Error::new(
+            Hop::Exchange,
+            Kind::Refused,
+            "login.example tenant t",
+            "AADSTS700213: subject arn:aws:iam::1:role/r",
+        )
+        .with_code("AADSTS700213")
+        .with_presented("arn:aws:iam::1:role/r");
         let text = Problem::from(&error).document("id").to_string();
         for internal in ["AADSTS", "arn:", "login.example", "tenant"] {
             assert!(!text.contains(internal), "{text}");

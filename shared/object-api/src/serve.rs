@@ -21,7 +21,10 @@ pub async fn serve(api: Api) -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event| invocation(api, event))).await
 }
 
-async fn invocation(api: &Api, event: LambdaEvent<Box<RawValue>>) -> Result<FunctionResponse<Value, Body>, Error> {
+async fn invocation(
+    api: &Api,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<FunctionResponse<Value, Body>, Error> {
     let request_id = &event.context.request_id;
     let span = tracing::info_span!("invocation", request_id = request_id.as_str());
     let left = time_left(event.context.deadline);
@@ -30,9 +33,14 @@ async fn invocation(api: &Api, event: LambdaEvent<Box<RawValue>>) -> Result<Func
     outcome
 }
 
-async fn answer(api: &Api, event: &LambdaEvent<Box<RawValue>>) -> Result<FunctionResponse<Value, Body>, Error> {
+async fn answer(
+    api: &Api,
+    event: &LambdaEvent<Box<RawValue>>,
+) -> Result<FunctionResponse<Value, Body>, Error> {
     match Invocation::read(&event.payload)? {
-        Invocation::Doctor => Ok(FunctionResponse::BufferedResponse(serde_json::to_value(api.doctor().await)?)),
+        Invocation::Doctor => {
+            Ok(FunctionResponse::BufferedResponse(serde_json::to_value(api.doctor().await)?))
+        }
         Invocation::Http(call) => {
             let answer: Answer = api.call(*call, &event.context.request_id).await;
             Ok(FunctionResponse::StreamingResponse(answer))
