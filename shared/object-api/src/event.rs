@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(decoded("summer%20figures%20f%C3%BCr.csv").unwrap(), "summer figures für.csv");
         assert_eq!(decoded("a%2Fb").unwrap(), "a/b");
         assert_eq!(decoded("100%").unwrap(), "100%");
-        assert_eq!(decoded("a%2520b").unwrap_err().status(), 400, "%25 is a second layer");
+        assert_eq!(decoded("a%2520b").unwrap(), "a%20b", "a blob may be called so");
         for name in ["a%252fb", "%252e%252e", "a%255cb", "%250d%250aX", "%FF"] {
             assert!(decoded(name).is_err(), "{name}");
         }
