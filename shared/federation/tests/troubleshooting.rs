@@ -5,6 +5,8 @@ use carnet_federation::hints::{self, Hint, Remedy};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: &str = include_str!("../../../docs/troubleshooting.md");
+/// Where the API's problem types are made. Read as text: this crate lies below that one.
+const PROBLEMS: &str = include_str!("../../object-api/src/problem.rs");
 
 /// What every row answers, in this order.
 const SECTIONS: [&str; 7] = ["Says", "At fault", "Compare", "Fix", "Look in", "Takes effect", "Source"];
@@ -54,6 +56,25 @@ fn what_may_be_spreading_says_how_long_it_takes() {
         let takes = section(row, "Takes effect");
         assert!(takes.contains("minutes") && takes.contains("CARNET_SPREADING_WINDOW_SECONDS"), "#{anchor}");
     }
+}
+
+#[test]
+fn every_problem_type_of_the_api_is_explained_with_its_status() {
+    let made: BTreeSet<(&str, &str)> = PROBLEMS
+        .split("Self::new(")
+        .skip(1)
+        .filter_map(|call| {
+            let (status, rest) = call.split_once(", \"")?;
+            Some((rest.split_once('"')?.0, status))
+        })
+        .collect();
+    let explained: BTreeSet<(&str, &str)> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `urn:carnet:problem:")?.split_once("` | "))
+        .filter_map(|(slug, rest)| Some((slug, rest.split_once(" |")?.0)))
+        .collect();
+    assert!(made.len() > 10, "problem.rs is no longer read as it is written: {made:?}");
+    assert_eq!(made, explained);
 }
 
 #[test]
