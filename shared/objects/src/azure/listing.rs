@@ -27,6 +27,7 @@ struct Blobs {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is a blob: boxing it would save nothing")]
 enum Entry {
     Blob(Blob),
     BlobPrefix(BlobPrefix),

@@ -16,6 +16,8 @@ mod headers;
 mod listing;
 mod location;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 
 pub use location::{AzureLocation, InvalidLocation};
 pub use pipeline::{BlobCredential, SCOPE};
