@@ -74,7 +74,9 @@ fn refusal(handle: &Handle, fault: BearerFault) -> BlobError {
 fn challenge(handle: &Handle) -> String {
     let tenant = read(handle, |world| world.entra.tenant_id.clone());
     let authority = handle.endpoints.get().map(|all| all.entra_authority.clone()).unwrap_or_default();
-    format!("Bearer authorization_uri={authority}/{tenant}/oauth2/authorize resource_id=https://storage.azure.com")
+    format!(
+        "Bearer authorization_uri={authority}/{tenant}/oauth2/authorize resource_id=https://storage.azure.com"
+    )
 }
 
 pub(crate) fn authorize(handle: &Handle, caller: &Caller, call: &Call) -> Result<Place, BlobError> {

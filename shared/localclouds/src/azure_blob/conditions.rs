@@ -32,7 +32,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 }
 
 fn names(tags: &str, etag: &str) -> bool {
-    tags.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag.trim_matches('"') == etag)
+    tags.split(',')
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == "*" || tag.trim_matches('"') == etag)
 }
 
 fn date(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<SystemTime>, BlobError> {

@@ -138,7 +138,8 @@ fn page(blobs: &Blobs, place: &Place, parameters: &Parameters) -> io::Result<Pag
         order: if place.hierarchical { Order::SlashFirst } else { Order::Lexical },
     };
     let limit = parameters.max_results.unwrap_or(LONGEST_PAGE).min(LONGEST_PAGE);
-    let mut making = Making { blobs, parameters, limit, sidecars: HashMap::new(), items: Vec::new(), next: None };
+    let mut making =
+        Making { blobs, parameters, limit, sidecars: HashMap::new(), items: Vec::new(), next: None };
     walk(&place.folder, &wanted, &mut |found| making.take(found))?;
     Ok(Page { items: making.items, next_marker: making.next.as_deref().map(marker_of) })
 }

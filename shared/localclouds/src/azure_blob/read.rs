@@ -139,8 +139,12 @@ async fn partial(
         .and_then(|read| read)
         .map_err(|error| BlobError::internal(&error))?;
     match name {
-        RANGE_MD5 => set(response.headers_mut(), HeaderName::from_static("content-md5"), &digest::md5(&bytes)),
-        _ => set(response.headers_mut(), HeaderName::from_static("x-ms-content-crc64"), &digest::crc64(&bytes)),
+        RANGE_MD5 => {
+            set(response.headers_mut(), HeaderName::from_static("content-md5"), &digest::md5(&bytes))
+        }
+        _ => {
+            set(response.headers_mut(), HeaderName::from_static("x-ms-content-crc64"), &digest::crc64(&bytes))
+        }
     }
     *response.body_mut() = Body::from(bytes);
     Ok(())

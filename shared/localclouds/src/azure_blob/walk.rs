@@ -44,10 +44,18 @@ pub(crate) struct Wanted<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    Blob { name: String, path: PathBuf },
-    Directory { name: String, path: PathBuf },
+    Blob {
+        name: String,
+        path: PathBuf,
+    },
+    Directory {
+        name: String,
+        path: PathBuf,
+    },
     /// Ends in `/`.
-    Level { prefix: String },
+    Level {
+        prefix: String,
+    },
 }
 
 pub(crate) type Each<'a> = &'a mut dyn FnMut(Found) -> io::Result<ControlFlow<()>>;
@@ -73,7 +81,12 @@ fn visit(directory: &Path, within: &str, wanted: &Wanted<'_>, each: Each<'_>) ->
     Ok(ControlFlow::Continue(()))
 }
 
-fn visit_directory(path: &Path, name: &str, wanted: &Wanted<'_>, each: Each<'_>) -> io::Result<ControlFlow<()>> {
+fn visit_directory(
+    path: &Path,
+    name: &str,
+    wanted: &Wanted<'_>,
+    each: Each<'_>,
+) -> io::Result<ControlFlow<()>> {
     if !wanted.may_hold(name) {
         return Ok(ControlFlow::Continue(()));
     }
