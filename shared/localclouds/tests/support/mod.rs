@@ -110,3 +110,21 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+/// An access token as Entra gives it.
+pub fn token(handle: &Handle, object_id: &str, audience: &str) -> String {
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let claims = serde_json::json!({
+        "iss": format!("https://sts.windows.net/{TENANT}/"),
+        "aud": audience,
+        "oid": object_id,
+        "sub": object_id,
+        "tid": TENANT,
+        "appid": "77777777-0000-0000-0000-000000000000",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 3600,
+    });
+    handle.entra_keys.sign(&claims, carnet_localclouds::jwt::Algorithm::Rs256)
+}
