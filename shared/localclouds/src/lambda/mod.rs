@@ -10,6 +10,8 @@ pub struct Options {
     pub functions: Vec<String>,
     /// Whether a caller of the API must sign, as API Gateway's `AWS_IAM` authorizer demands.
     pub check_callers: bool,
+    /// What the functions must trust: their `SSL_CERT_FILE`.
+    pub ca_file: Option<std::path::PathBuf>,
 }
 
 /// The running functions.
