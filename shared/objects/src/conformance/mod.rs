@@ -63,6 +63,9 @@ pub enum Ability {
     NoDigest,
     /// `start_from` in a listing.
     StartFrom,
+    /// 416 for a range of an empty object. (Azurite 3.37 answers 206 with `bytes 0--1/0`, which
+    /// Microsoft's own client cannot read.)
+    RangesOfNothing,
 }
 
 /// Runs every case.
