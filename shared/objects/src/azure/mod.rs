@@ -2,10 +2,10 @@
 //!
 //! | module | what happens there |
 //! |---|---|
-//! | [`pipeline`] | what we add to the client's pipeline: the bearer token, the delimiter |
-//! | [`headers`] | what an answer's headers say of an object |
-//! | [`listing`] | a page's XML |
-//! | [`errors`] | the client's errors as ours |
+//! | `pipeline` | what we add to the client's pipeline: the bearer token, the delimiter |
+//! | `headers` | what an answer's headers say of an object |
+//! | `listing` | a page's XML |
+//! | `errors` | the client's errors as ours |
 //!
 //! The client's own retries are off (ours follow the kind and the deadline), and so is its
 //! splitting of a download into parallel ranges, which costs memory and checks nothing: a read is

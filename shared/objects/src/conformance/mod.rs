@@ -6,9 +6,9 @@
 //!
 //! | module | what it asks |
 //! |---|---|
-//! | [`listing`] | order, pages of every size, prefixes, delimiters, tokens past the end |
-//! | [`objects`] | what is known of an object, conditions, names of every kind |
-//! | [`reading`] | whole bodies, ranges, pinned versions, verdicts, 5 MiB |
+//! | `listing` | order, pages of every size, prefixes, delimiters, tokens past the end |
+//! | `objects` | what is known of an object, conditions, names of every kind |
+//! | `reading` | whole bodies, ranges, pinned versions, verdicts, 5 MiB |
 
 mod listing;
 mod objects;
