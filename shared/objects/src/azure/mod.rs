@@ -16,6 +16,8 @@ mod headers;
 mod listing;
 mod location;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 
 pub use location::{AzureLocation, InvalidLocation};
 pub use pipeline::{BlobCredential, SCOPE};
@@ -97,7 +99,7 @@ impl AzureBlobs {
         };
         telemetry::record("request_id", headers::request_id(page.headers()));
         // The SDK's model of a page has no prefixes, so we read the XML ourselves.
-        listing::parse(page.body(), &self.target)
+        listing::parse(page.body()).map_err(|why| self.malformed(Hop::List, why))
     }
 
     async fn properties(&self, key: &Key, conditions: &Conditions) -> Result<ObjectMeta> {
@@ -112,7 +114,7 @@ impl AzureBlobs {
             .await
             .map_err(|error| self.error(Hop::Read, &error))?;
         telemetry::record("request_id", headers::request_id(response.headers()));
-        headers::properties(key, response.headers()).map_err(|why| self.malformed(why))
+        headers::properties(key, response.headers()).map_err(|why| self.malformed(Hop::Read, why))
     }
 
     async fn download(&self, key: &Key, request: &ReadRequest) -> Result<Opened> {
@@ -133,7 +135,8 @@ impl AzureBlobs {
         let answer =
             self.blob(key).download(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
         telemetry::record("request_id", headers::request_id(&answer.headers));
-        let (meta, range) = headers::download(key, &answer.headers).map_err(|why| self.malformed(why))?;
+        let (meta, range) =
+            headers::download(key, &answer.headers).map_err(|why| self.malformed(Hop::Read, why))?;
         if request.range.is_some() && meta.size == 0 {
             // The client turns 416 for an empty blob into a read of the whole of it.
             return Err(Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object is empty"));
@@ -192,8 +195,8 @@ impl AzureBlobs {
             .with_hint(&hints::CHANGED)
     }
 
-    fn malformed(&self, why: &str) -> Error {
-        Error::new(Hop::Read, Kind::Malformed, &self.target, format!("the store's answer has {why}"))
+    fn malformed(&self, hop: Hop, why: &str) -> Error {
+        Error::new(hop, Kind::Malformed, &self.target, format!("the store's answer has {why}"))
     }
 }
 
