@@ -3,14 +3,11 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
-use carnet_localclouds::faults::Faults;
-use carnet_localclouds::jwt::Keys;
 use carnet_localclouds::local::{Endpoints, Handle, Shared};
-use carnet_localclouds::tls::Authority;
 use carnet_localclouds::world::{self, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Once, OnceLock, RwLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 pub const ROLE: &str = "reader-role";
@@ -18,12 +15,14 @@ pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 
 pub fn world() -> World {
     let role = world::Role {
+        id: "AROAEXAMPLE".to_owned(),
         arn: format!("arn:aws:iam::111122223333:role/{ROLE}"),
         policies: Vec::new(),
         tags: BTreeMap::new(),
     };
     World {
         aws: world::Aws {
+            issuer: "https://issuer.invalid".to_owned(),
             account: "111122223333".to_owned(),
             region: "eu-central-1".to_owned(),
             org_id: None,
@@ -54,22 +53,15 @@ pub fn account(folder: PathBuf, readers: &[&str], hierarchical: bool) -> world::
 }
 
 pub fn handle(world: World) -> Handle {
-    let endpoints = OnceLock::new();
-    let _ = endpoints.set(Endpoints {
+    let shared = Shared::new(world).unwrap();
+    let _ = shared.endpoints.set(Endpoints {
         aws_sts: "https://127.0.0.1:1".to_owned(),
         aws_iam: "https://127.0.0.1:1".to_owned(),
         aws_issuer: "https://127.0.0.1:1".to_owned(),
         entra_authority: "https://127.0.0.1:1".to_owned(),
         azure_blob: "https://127.0.0.1:1".to_owned(),
     });
-    Arc::new(Shared {
-        world: RwLock::new(world),
-        faults: Faults::default(),
-        aws_keys: Keys::generate().unwrap(),
-        entra_keys: Keys::generate().unwrap(),
-        authority: Authority::new().unwrap(),
-        endpoints,
-    })
+    Arc::new(shared)
 }
 
 pub fn client() -> reqwest::Client {
@@ -126,5 +118,5 @@ pub fn token(handle: &Handle, object_id: &str, audience: &str) -> String {
         "nbf": now,
         "exp": now + 3600,
     });
-    handle.entra_keys.sign(&claims, carnet_localclouds::jwt::Algorithm::Rs256)
+    handle.entra_keys.sign(&claims, carnet_localclouds::jwt::Algorithm::Rs256).unwrap()
 }
