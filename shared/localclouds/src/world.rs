@@ -2,9 +2,10 @@
 //! a trust here and watches the call be refused.
 
 use carnet_trust::aws::Policy;
+use carnet_trust::config::Config;
 use carnet_trust::entra::FederatedCredential;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 #[derive(Clone, Debug)]
@@ -12,6 +13,28 @@ pub struct World {
     pub aws: Aws,
     pub entra: Entra,
     pub azure: Azure,
+    /// By function name.
+    pub functions: BTreeMap<String, Function>,
+    /// The access key (of `aws.access_keys`) that is given to people: `aws.access_key_id` of the state.
+    pub operator: String,
+    /// The application the operator signs in to, `entra.client_id` of the state.
+    pub operator_client_id: Option<String>,
+}
+
+/// A Lambda function: what its environment is made of.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its role's name.
+    pub role: String,
+    /// Its own session, among `aws.access_keys`.
+    pub access_key_id: String,
+    /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`
+    pub arn: String,
+    /// The Azure application it signs in to.
+    pub client_id: Option<String>,
+    /// Place name to its URL, `azure://account/container/prefix`.
+    pub places: BTreeMap<String, String>,
+    pub binary: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +120,29 @@ pub struct Container {
 
 impl std::fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("role", &self.role).field("session_name", &self.session_name).finish_non_exhaustive()
+        f.debug_struct("AccessKey")
+            .field("role", &self.role)
+            .field("session_name", &self.session_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something the configuration leaves out that only the stand-ins need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorldError(pub String);
+
+impl std::fmt::Display for WorldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WorldError {}
+
+impl World {
+    /// Everything the configuration names, with fresh access keys. Folders and binaries are
+    /// relative to `base`, where the configuration lies.
+    pub fn from_config(_config: &Config, _base: &Path) -> Result<World, WorldError> {
+        Err(WorldError("not yet".to_owned()))
     }
 }
