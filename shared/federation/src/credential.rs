@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// Makes proofs of who we are.
 pub trait Mint: Send + Sync {
+    /// Who makes the proof, for reports.
+    fn target(&self) -> &str;
+
     /// A fresh proof for one audience; its kind (JWT, signed AWS request) travels with it.
     fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>>;
 }

@@ -59,20 +59,20 @@ impl Report {
 }
 
 /// Mint and exchange, past the cache: the doctor looks at the way, not at what is left of an old walk.
-pub async fn azure(report: &mut Report, credential: &Credential<Entra>, scope: &Scope) {
+pub async fn azure(credential: Credential<Entra>, scope: Scope) -> Report {
+    let mut report = Report::default();
     let (mint, entra) = (credential.mint(), credential.exchange());
-    let proof = report
-        .step("mint", "AWS STS GetWebIdentityToken", mint.mint(entra.audience()), |proof| {
-            claims(&proof.claims)
-        })
-        .await;
-    let Some(proof) = proof else { return };
+    let proof =
+        report.step("mint", mint.target(), mint.mint(entra.audience()), |proof| claims(&proof.claims)).await;
+    if let Some(proof) = proof {
+        report
+            .step("exchange", entra.target(), entra.exchange(&proof, &scope), |token| {
+                let left = token.expires_at.duration_since(std::time::SystemTime::now()).unwrap_or_default();
+                serde_json::json!({ "client_id": entra.client_id(), "scope": scope.as_str(), "expires_in": left.as_secs() })
+            })
+            .await;
+    }
     report
-        .step("exchange", entra.target(), entra.exchange(&proof, scope), |token| {
-            let left = token.expires_at.duration_since(std::time::SystemTime::now()).unwrap_or_default();
-            serde_json::json!({ "client_id": entra.client_id(), "scope": scope.as_str(), "expires_in": left.as_secs() })
-        })
-        .await;
 }
 
 fn claims(claims: &Claims) -> serde_json::Value {

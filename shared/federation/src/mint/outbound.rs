@@ -60,11 +60,6 @@ impl Outbound {
         Ok(self)
     }
 
-    /// The STS it asks, for reports.
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
     async fn fresh(&self, audience: &Audience) -> Result<Assertion> {
         let left = self.session.remaining().await?;
         let duration = clamp(left).ok_or_else(|| self.session_ending(left))?;
@@ -187,6 +182,10 @@ impl Outbound {
 }
 
 impl Mint for Outbound {
+    fn target(&self) -> &str {
+        &self.target
+    }
+
     fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>> {
         Box::pin(telemetry::hop(Hop::Mint, &self.target, async move {
             telemetry::record("audience", Some(audience.as_str()));

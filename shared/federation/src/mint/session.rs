@@ -17,6 +17,9 @@ use std::time::{Duration, SystemTime};
 /// metadata").
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
+/// For one try at STS.
+const ATTEMPT: Duration = Duration::from_secs(4);
+
 /// The session as the AWS SDK found it, and when it ends.
 #[derive(Clone, Debug)]
 pub struct AwsSession {
@@ -27,19 +30,23 @@ pub struct AwsSession {
 impl AwsSession {
     /// The normal chain of the AWS SDK: environment, profile, web identity, container, instance.
     pub async fn load(http: &Http) -> Result<Self> {
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.aws_token_services())
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(TimeoutConfig::builder().read_timeout(Duration::from_secs(4)).build())
-            .identity_cache(IdentityCache::no_cache())
-            .load()
-            .await;
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.aws_token_services());
+        Self::from_config(loader.load().await)
+    }
+
+    /// Any other configuration of the SDK. Retries, timeouts and the credentials' cache become ours.
+    pub fn from_config(config: SdkConfig) -> Result<Self> {
         let Some(chain) = config.credentials_provider() else {
             return Err(no_credentials(CredentialsError::not_loaded_no_source()));
         };
         let known = Remembered { chain, last: Arc::default() };
-        let config =
-            config.into_builder().credentials_provider(SharedCredentialsProvider::new(known.clone())).build();
+        let config = config
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(known.clone()))
+            .identity_cache(IdentityCache::no_cache())
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(TimeoutConfig::builder().read_timeout(ATTEMPT).build())
+            .build();
         Ok(Self { config, known })
     }
 
