@@ -1,7 +1,18 @@
-//! The model of `carnet.toml`.
+//! The model of `carnet.toml`: which function may go where, stated once.
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | this one | the model, and its faults |
+//! | `read` | TOML to model, one section at a time |
+//! | `table` | a table being read: what is missing, of the wrong type or unknown becomes a fault |
+//! | `check` | the formats of single values |
 
-use serde::Deserialize;
+mod check;
+mod read;
+mod table;
+
 use std::collections::BTreeMap;
+use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -14,35 +25,37 @@ pub struct Config {
     pub local: Local,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aws {
     pub account: String,
     pub region: String,
-    /// The account's own issuer, once outbound federation is switched on.
+    /// The account's own issuer, known once outbound federation is switched on.
     pub issuer: Option<String>,
+    /// The stack's name: role names start with it.
     pub stack: String,
     pub org_id: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Azure {
     pub tenant_id: String,
     pub cloud: AzureCloud,
     pub identities: BTreeMap<String, Identity>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AzureCloud {
+    #[default]
     Public,
     UsGovernment,
     China,
 }
 
-/// A managed identity.
+/// A managed identity, or an app registration's service principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub client_id: String,
+    /// What roles are assigned to.
     pub object_id: String,
 }
 
@@ -53,6 +66,13 @@ pub struct Place {
     pub container: String,
     /// Without a leading slash; empty for the whole container.
     pub prefix: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "azure://{}/{}", self.account, self.container)?;
+        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+    }
 }
 
 /// Something of ours that goes somewhere.
@@ -84,8 +104,15 @@ pub struct Fault {
     pub fix: String,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}: {}; {}", self.line, self.field, self.problem, self.fix)
+    }
+}
+
 impl Config {
-    pub fn parse(_text: &str) -> Result<Config, Vec<Fault>> {
-        Err(Vec::new())
+    /// Every fault of the file at once, in the order of its lines.
+    pub fn parse(text: &str) -> Result<Config, Vec<Fault>> {
+        read::config(text)
     }
 }

@@ -1,0 +1,114 @@
+//! The formats of single values. Each check gives what is wrong and what would be right.
+
+use super::Place;
+
+pub type Check = Result<(), (String, String)>;
+
+fn wrong(problem: &str, fix: &str) -> Check {
+    Err((problem.to_owned(), fix.to_owned()))
+}
+
+pub fn account(text: &str) -> Check {
+    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    wrong("not an AWS account id", "give its 12 digits, in quotes")
+}
+
+pub fn region(text: &str) -> Check {
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let (number, names) = parts.split_last().unwrap_or((&"", &[]));
+    if names.len() >= 2
+        && names.iter().all(letters)
+        && number.len() == 1
+        && number.as_bytes()[0].is_ascii_digit()
+    {
+        return Ok(());
+    }
+    wrong("not an AWS region", "give one such as \"eu-central-1\"")
+}
+
+pub fn issuer(text: &str) -> Check {
+    if text.starts_with("https://") && text.len() > "https://".len() && !text.ends_with('/') {
+        return Ok(());
+    }
+    wrong(
+        "not an issuer of outbound federation",
+        "give the IssuerIdentifier of `aws iam get-outbound-web-identity-federation-info`, unchanged",
+    )
+}
+
+pub fn org_id(text: &str) -> Check {
+    let rest = text.strip_prefix("o-").unwrap_or("");
+    if (10..=32).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        return Ok(());
+    }
+    wrong("not an AWS Organizations id", "give one such as \"o-a1b2c3d4e5\"")
+}
+
+/// Names that become part of an IAM role's name.
+pub fn name(text: &str) -> Check {
+    let start = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if start && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        return Ok(());
+    }
+    wrong("not a usable name", "use letters, digits, `-` and `_`, and start with a letter or digit")
+}
+
+pub fn guid(text: &str) -> Check {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let hex = groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()));
+    if lengths == [8, 4, 4, 4, 12] && hex {
+        return Ok(());
+    }
+    wrong("not a GUID", "give it as 00000000-0000-0000-0000-000000000000")
+}
+
+pub fn path(text: &str) -> Check {
+    if !text.is_empty() && !text.contains('\0') {
+        return Ok(());
+    }
+    wrong("not a path", "give one relative to this file")
+}
+
+/// Microsoft, "Storage account overview" and "Naming and referencing containers, blobs, and metadata".
+pub fn place(url: &str) -> Result<Place, (String, String)> {
+    let fix = "give azure://ACCOUNT/CONTAINER or azure://ACCOUNT/CONTAINER/PREFIX".to_owned();
+    let Some(rest) = url.strip_prefix("azure://") else {
+        return Err(("not the URL of a place".to_owned(), fix));
+    };
+    let mut parts = rest.splitn(3, '/');
+    let (account, container) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let prefix = parts.next().unwrap_or("").trim_end_matches('/');
+    let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    if !(3..=24).contains(&account.len()) || !account.bytes().all(lower) {
+        let problem =
+            format!("`{account}` is not a storage account's name (3-24 lower case letters and digits)");
+        return Err((problem, fix));
+    }
+    if !is_container(container) {
+        let problem = format!(
+            "`{container}` is not a container's name (3-63 lower case letters, digits and single hyphens)"
+        );
+        return Err((problem, fix));
+    }
+    if prefix.split('/').any(|part| part == "." || part == "..") || prefix.chars().any(char::is_control) {
+        return Err(("its prefix has `.`, `..` or control characters".to_owned(), fix));
+    }
+    Ok(Place { account: account.to_owned(), container: container.to_owned(), prefix: prefix.to_owned() })
+}
+
+fn is_container(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    // Azure's own containers, which do not follow its rule.
+    if matches!(name, "$root" | "$web" | "$logs") {
+        return true;
+    }
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|b| plain(b) || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.contains("--")
+}
