@@ -33,6 +33,14 @@ impl Failure {
         Failure::Output { path: None, error }
     }
 
+    /// Of a part that has its own errors: the words of all its causes.
+    pub fn because(error: &(dyn std::error::Error + 'static)) -> Self {
+        match causes(error) {
+            Some(causes) => Failure::Other(format!("{error}: {causes}")),
+            None => Failure::Other(error.to_string()),
+        }
+    }
+
     pub fn file(path: &std::path::Path, error: io::Error) -> Self {
         Failure::Output { path: Some(path.display().to_string()), error }
     }
@@ -117,9 +125,9 @@ pub fn write_error(out: &mut impl io::Write, error: &Error) -> io::Result<()> {
 }
 
 /// What lies under it, each said once: some causes repeat what theirs say.
-fn causes(error: &Error) -> Option<String> {
+fn causes(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut text = String::new();
-    let mut next = std::error::Error::source(error);
+    let mut next = error.source();
     while let Some(cause) = next {
         let words = cause.to_string();
         if !text.contains(&words) {
