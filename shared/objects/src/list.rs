@@ -94,3 +94,41 @@ pub fn list_all(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Conditions;
+    use crate::source::{Opened, ReadRequest};
+    use carnet_federation::BoxFuture;
+    use futures_util::TryStreamExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Every page's next page has this token.
+    struct Circle(AtomicUsize);
+
+    impl ObjectSource for Circle {
+        fn target(&self) -> &str {
+            "circle"
+        }
+        fn list<'a>(&'a self, _: &'a ListRequest) -> BoxFuture<'a, Result<Page>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(Page { next: Some(PageToken::new("again")), ..Page::default() }) })
+        }
+        fn head<'a>(&'a self, _: &'a Key, _: &'a Conditions) -> BoxFuture<'a, Result<ObjectMeta>> {
+            unreachable!("nothing here heads")
+        }
+        fn open<'a>(&'a self, _: &'a Key, _: &'a ReadRequest) -> BoxFuture<'a, Result<Opened>> {
+            unreachable!("nothing here opens")
+        }
+        fn credential_rejected(&self) {}
+    }
+
+    #[tokio::test]
+    async fn a_store_that_goes_in_a_circle_is_not_followed() {
+        let circle = Arc::new(Circle(AtomicUsize::new(0)));
+        let pages: Result<Vec<Page>> = list_all(circle.clone(), ListRequest::default()).try_collect().await;
+        assert_eq!(pages.unwrap_err().kind(), Kind::Malformed);
+        assert_eq!(circle.0.load(Ordering::Relaxed), 2);
+    }
+}

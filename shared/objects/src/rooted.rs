@@ -119,3 +119,70 @@ impl ObjectSource for Rooted {
         self.source.credential_rejected();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Memory, PutOptions};
+
+    fn key(name: &str) -> Key {
+        Key::parse(name).unwrap()
+    }
+
+    fn memory(names: &[&str]) -> Arc<Memory> {
+        let memory = Arc::new(Memory::new());
+        for name in names {
+            memory.put(&key(name), name.to_string(), PutOptions::default());
+        }
+        memory
+    }
+
+    #[tokio::test]
+    async fn only_what_lies_below_the_prefix_is_seen() {
+        let rooted = Rooted::new(memory(&["a", "in", "in/", "in/x", "in/y/z", "inner/x"]), "in");
+        let request = ListRequest { delimiter: Some("/".into()), ..ListRequest::default() };
+        let page = rooted.list(&request).await.unwrap();
+        assert_eq!(page.objects.iter().map(|meta| meta.key.as_str()).collect::<Vec<_>>(), ["x"]);
+        assert_eq!(page.prefixes, ["y/"]);
+        assert_eq!(rooted.head(&key("x"), &Conditions::default()).await.unwrap().key, key("x"));
+        let missing = rooted.head(&key("a"), &Conditions::default()).await.unwrap_err();
+        assert_eq!(missing.kind(), Kind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_name_too_long_below_the_prefix_names_nothing() {
+        let rooted = Rooted::new(memory(&[]), "in");
+        let long = key(&"k".repeat(crate::key::MAX_BYTES));
+        let error = rooted.open(&long, &ReadRequest::default()).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+    }
+
+    /// A store that does not keep to the prefix it was given.
+    struct Leaky(Memory);
+
+    impl ObjectSource for Leaky {
+        fn target(&self) -> &str {
+            "leaky"
+        }
+        fn list<'a>(&'a self, _: &'a ListRequest) -> BoxFuture<'a, Result<Page>> {
+            Box::pin(async { self.0.list(&ListRequest::default()).await })
+        }
+        fn head<'a>(&'a self, key: &'a Key, conditions: &'a Conditions) -> BoxFuture<'a, Result<ObjectMeta>> {
+            self.0.head(key, conditions)
+        }
+        fn open<'a>(&'a self, key: &'a Key, request: &'a ReadRequest) -> BoxFuture<'a, Result<Opened>> {
+            self.0.open(key, request)
+        }
+        fn credential_rejected(&self) {}
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_leaves_the_prefix_is_refused() {
+        let memory = Memory::new();
+        memory.put(&key("other/secret"), "no", PutOptions::default());
+        let rooted = Rooted::new(Arc::new(Leaky(memory)), "in");
+        let error = rooted.list(&ListRequest::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Malformed);
+        assert!(!error.to_string().contains("secret"));
+    }
+}

@@ -16,6 +16,8 @@ mod headers;
 mod listing;
 mod location;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 
 pub use location::{AzureLocation, InvalidLocation};
 pub use pipeline::{BlobCredential, SCOPE};
@@ -70,7 +72,12 @@ impl AzureBlobs {
     }
 
     fn error(&self, hop: Hop, error: &azure_core::Error) -> Error {
-        errors::from_sdk(hop, &self.target, error)
+        let error = errors::from_sdk(hop, &self.target, error);
+        let by_the_store = matches!(error.kind(), Kind::Forbidden | Kind::Unauthenticated);
+        match self.credential.identity() {
+            Some(identity) if by_the_store && error.presented().is_none() => error.with_presented(identity),
+            _ => error,
+        }
     }
 
     async fn list_page(&self, request: &ListRequest) -> Result<Page> {
@@ -97,7 +104,7 @@ impl AzureBlobs {
         };
         telemetry::record("request_id", headers::request_id(page.headers()));
         // The SDK's model of a page has no prefixes, so we read the XML ourselves.
-        listing::parse(page.body(), &self.target)
+        listing::parse(page.body()).map_err(|why| self.malformed(Hop::List, why))
     }
 
     async fn properties(&self, key: &Key, conditions: &Conditions) -> Result<ObjectMeta> {
@@ -112,7 +119,7 @@ impl AzureBlobs {
             .await
             .map_err(|error| self.error(Hop::Read, &error))?;
         telemetry::record("request_id", headers::request_id(response.headers()));
-        headers::properties(key, response.headers()).map_err(|why| self.malformed(why))
+        headers::properties(key, response.headers()).map_err(|why| self.malformed(Hop::Read, why))
     }
 
     async fn download(&self, key: &Key, request: &ReadRequest) -> Result<Opened> {
@@ -133,7 +140,8 @@ impl AzureBlobs {
         let answer =
             self.blob(key).download(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
         telemetry::record("request_id", headers::request_id(&answer.headers));
-        let (meta, range) = headers::download(key, &answer.headers).map_err(|why| self.malformed(why))?;
+        let (meta, range) =
+            headers::download(key, &answer.headers).map_err(|why| self.malformed(Hop::Read, why))?;
         if request.range.is_some() && meta.size == 0 {
             // The client turns 416 for an empty blob into a read of the whole of it.
             return Err(Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object is empty"));
@@ -192,8 +200,8 @@ impl AzureBlobs {
             .with_hint(&hints::CHANGED)
     }
 
-    fn malformed(&self, why: &str) -> Error {
-        Error::new(Hop::Read, Kind::Malformed, &self.target, format!("the store's answer has {why}"))
+    fn malformed(&self, hop: Hop, why: &str) -> Error {
+        Error::new(hop, Kind::Malformed, &self.target, format!("the store's answer has {why}"))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::digest::Check;
 use crate::range::ByteRange;
 use crate::source::{Opened, ReadRequest};
 use bytes::Bytes;
-use carnet_federation::{Error, Hop, Kind, Result, deadline};
+use carnet_federation::{Error, Hop, Kind, Result, deadline, hints};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,7 +22,8 @@ impl Reading {
         if self.fruitless == FRUITLESS_RESUMES {
             let end = self.range.end;
             let message = format!("the body ended at byte {} of {end}, again and again", self.position);
-            return self.fail(error.unwrap_or_else(|| self.error(Kind::Malformed, &message)));
+            let error = error.unwrap_or_else(|| self.error(Kind::Malformed, &message));
+            return self.fail(error.with_hint(&hints::CUT_BODY));
         }
         tracing::warn!(
             target: "carnet_objects",
@@ -44,7 +45,7 @@ impl Reading {
     /// What came is not the object. If none of it was handed out, it is asked for once more.
     pub(super) fn wrong(&mut self, message: &str) -> Option<Result<Bytes>> {
         if self.delivered || !self.second_chance {
-            return self.fail(self.error(Kind::Malformed, message));
+            return self.fail(self.error(Kind::Malformed, message).with_hint(&hints::WRONG_BYTES));
         }
         tracing::warn!(target: "carnet_objects", key = %self.meta.key, message, "reading anew");
         self.second_chance = false;
@@ -91,7 +92,8 @@ impl Reading {
             Err(error) => return self.fail(error),
         };
         if opened.meta.version != self.meta.version {
-            return self.fail(self.error(Kind::Changed, "it changed while it was read"));
+            return self
+                .fail(self.error(Kind::Changed, "it changed while it was read").with_hint(&hints::CHANGED));
         }
         if opened.range != (self.position..self.range.end) || opened.meta.size != self.meta.size {
             let message = format!(
