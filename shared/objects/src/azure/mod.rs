@@ -72,7 +72,12 @@ impl AzureBlobs {
     }
 
     fn error(&self, hop: Hop, error: &azure_core::Error) -> Error {
-        errors::from_sdk(hop, &self.target, error)
+        let error = errors::from_sdk(hop, &self.target, error);
+        let by_the_store = matches!(error.kind(), Kind::Forbidden | Kind::Unauthenticated);
+        match self.credential.identity() {
+            Some(identity) if by_the_store && error.presented().is_none() => error.with_presented(identity),
+            _ => error,
+        }
     }
 
     async fn list_page(&self, request: &ListRequest) -> Result<Page> {
