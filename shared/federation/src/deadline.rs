@@ -23,9 +23,13 @@ pub fn remaining() -> Option<Duration> {
     current().map(|at| at.saturating_duration_since(Instant::now()))
 }
 
-/// The smaller of `budget` and what is left.
+/// Kept back from every hop: the one that waits too long says so itself, before whoever waits for
+/// it gives up and can only say that something did.
+const TO_SAY_SO: Duration = Duration::from_millis(25);
+
+/// The smaller of `budget` and what a hop may use of what is left.
 pub fn clamp(budget: Duration) -> Duration {
-    remaining().map_or(budget, |left| left.min(budget))
+    remaining().map_or(budget, |left| left.saturating_sub(TO_SAY_SO).min(budget))
 }
 
 /// Carries the caller's deadline into a future that others may poll too.

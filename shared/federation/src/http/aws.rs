@@ -2,7 +2,8 @@
 //! second pool comes in (and no native roots are parsed at start).
 
 use super::{Http, body, guard};
-use crate::error::Hop;
+use crate::error::{Error, Hop, Kind};
+use crate::hints;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -11,6 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use std::time::Duration;
 
 /// For STS and the credential chain: whole answers of at most 64 KiB.
@@ -64,6 +66,19 @@ impl TokenServices {
         let response = request.send().await.map_err(connector_error)?;
         self.http.note_date(response.headers());
         let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_redirection() {
+            let error = Error::new(Hop::Mint, Kind::Refused, &target, "the answer is a redirect")
+                .with_status(status.as_u16())
+                .with_hint(&hints::REDIRECTED);
+            return Err(ConnectorError::other(error.into(), None));
+        }
+        if status.is_success() && is_page(&headers) {
+            // It may be gone at the next try: for the SDK that is a connection that broke.
+            let message = "a page answered instead of the token service";
+            let error = Error::new(Hop::Mint, Kind::Unavailable, &target, message)
+                .with_hint(&hints::NOT_A_TOKEN_SERVICE);
+            return Err(ConnectorError::io(error.into()));
+        }
         let body = body::read_capped(Hop::Mint, &target, response)
             .await
             .map_err(|error| ConnectorError::other(error.into(), None))?;
@@ -72,6 +87,12 @@ impl TokenServices {
         *answer.headers_mut() = headers;
         HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
     }
+}
+
+/// No AWS service answers in HTML; proxies and portals do.
+fn is_page(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/html"))
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {

@@ -64,8 +64,7 @@ impl Outbound {
     async fn fresh(&self, audience: &Audience) -> Result<Assertion> {
         let left = self.session.remaining().await?;
         let duration = clamp(left).ok_or_else(|| self.session_ending(left))?;
-        let asked =
-            format!("audience {audience}, duration {} s, algorithm {ALGORITHM}", duration.as_secs());
+        let asked = format!("audience {audience}, duration {} s, algorithm {ALGORITHM}", duration.as_secs());
         match self.request(audience, duration).await {
             // Lambda does not tell how long its session lasts. If it is less, the shortest may do.
             Err(SdkError::ServiceError(refusal))
@@ -165,7 +164,8 @@ impl Outbound {
             (None, 200..300) => Kind::Malformed,
             _ => Kind::Refused,
         };
-        let mut message = refusal.meta().message().unwrap_or("STS refused").to_owned();
+        let unsaid = if kind == Kind::Unavailable { "STS failed" } else { "STS refused" };
+        let mut message = refusal.meta().message().unwrap_or(unsaid).to_owned();
         let clock = is_clock_code(code).then(|| self.http.skew().complaint()).flatten();
         if let Some(complaint) = &clock {
             message = format!("{message} ({complaint})");
