@@ -6,8 +6,8 @@ use carnet_federation::telemetry;
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// How a JWT begins, and what stands before the other secrets of a request.
-const SECRETS: [&str; 4] = ["eyJ", "client_assertion=", "Signature=", "Authorization"];
+/// How a JWT begins, and what stands before the secrets of a request.
+const SECRETS: [&str; 4] = ["eyJ", "client_assertion=", "Signature=", "Bearer "];
 
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 

@@ -2,13 +2,20 @@
 
 use super::{Way, status};
 use carnet_federation::cache::Cache;
-use carnet_federation::{AccessToken, Credential, Hop as At, Kind, Scope, deadline};
+use carnet_federation::deadline;
+use carnet_federation::mint::Outbound;
+use carnet_federation::{
+    AccessToken, Assertion, Audience, BoxFuture, Credential, Hop as At, Kind, Mint, Result, Scope,
+};
 use carnet_localclouds::faults::{Fault, Hop, Rule};
 use carnet_objects::azure::SCOPE;
 use carnet_tests::{CLIENT, Stage, secrecy};
+use futures_util::future::join_all;
+use futures_util::poll;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+use tokio::sync::Semaphore;
 
 fn throttled(seconds: &str) -> Fault {
     status(429, &[("retry-after", seconds)], "")
@@ -71,13 +78,39 @@ fn same(one: &AccessToken, other: &AccessToken) -> bool {
     one.secret.expose() == other.secret.expose()
 }
 
+/// A mint that waits until the test lets it go on.
+struct Gated {
+    mint: Outbound,
+    gate: Arc<Semaphore>,
+}
+
+impl Mint for Gated {
+    fn target(&self) -> &str {
+        self.mint.target()
+    }
+
+    fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>> {
+        Box::pin(async move {
+            let _open = self.gate.acquire().await.expect("the gate is never taken down");
+            self.mint.mint(audience).await
+        })
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_callers_share_one_failure() {
-    let way = Way::new().await;
+    let stage = Stage::new().await;
+    let mint = stage.mint(&stage.http(), stage.access_key(None)).await.unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let way = Way::minting(stage, Gated { mint, gate: gate.clone() }).await;
     way.always(Hop::EntraToken, throttled("60"));
     let scope = Scope::new(SCOPE);
-    let calls = (0..1000).map(|_| way.credential.token(&scope));
-    for outcome in futures_util::future::join_all(calls).await {
+    let calls = join_all((0..1000).map(|_| way.credential.token(&scope)));
+    let mut calls = std::pin::pin!(calls);
+    // Whoever came only after the failure would rightly cause another.
+    assert!(poll!(calls.as_mut()).is_pending(), "all are waiting");
+    gate.add_permits(1);
+    for outcome in calls.await {
         assert_eq!(outcome.expect_err("no token").kind(), Kind::Throttled);
     }
     assert_eq!((way.mints(), way.exchanges()), (1, 1));
@@ -108,14 +141,14 @@ async fn a_trust_that_does_not_spread_in_time_is_reported_as_spreading() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trust_that_is_wrong_is_reported_after_the_window() {
     let way = Way::with(|settings| settings.spreading_window = Duration::from_secs(2)).await;
-    let subject = {
-        let mut world = way.stage.local.shared.world_mut();
-        let credential = &mut world.application_mut(CLIENT).unwrap().federated_credentials[0];
-        std::mem::replace(&mut credential.subject, "arn:aws:iam::123456789012:role/other".to_owned())
-    };
+    for credential in
+        &mut way.stage.local.shared.world_mut().application_mut(CLIENT).unwrap().federated_credentials
+    {
+        credential.subject.push_str("-of-another-name");
+    }
     let error = way.refusal().await;
     assert_eq!((error.code(), error.field()), (Some("AADSTS700213"), Some("subject")));
-    assert_eq!(error.presented(), Some(subject.as_str()));
+    assert_eq!(error.presented(), Some("arn:aws:iam::123456789012:role/carnet-eu-central-1-operator"));
     assert!(way.exchanges() >= 2, "it could have been spreading");
     assert_eq!(way.mints(), 1);
 }

@@ -1,7 +1,7 @@
 //! Keys that rotate, and assertions that lie: decided as Entra decides.
 
 use super::{Forged, Way};
-use carnet_federation::{Audience, Exchange as _, Hop as At, Kind, Mint as _, Scope};
+use carnet_federation::{Audience, Exchange as _, Hop as At, Kind, Scope};
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::jwt::Algorithm;
 use carnet_objects::azure::SCOPE;
