@@ -114,7 +114,7 @@ impl Entra {
         if status.is_success() {
             return self.accepted(&body).map_err(|error| error.with_request_id(request_id));
         }
-        Err(self.refused(status, &headers, &body, &proof.claims).with_request_id(request_id))
+        Err(self.refused(status, &headers, &body, &proof.claims, scope).with_request_id(request_id))
     }
 
     fn accepted(&self, body: &[u8]) -> Result<AccessToken> {
@@ -151,7 +151,14 @@ impl Entra {
         self.error(kind, message).with_hint(&hints::NOT_A_TOKEN_SERVICE)
     }
 
-    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], claims: &Claims) -> Error {
+    fn refused(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        claims: &Claims,
+        scope: &Scope,
+    ) -> Error {
         let answer = serde_json::from_slice::<Refusal>(body).ok();
         let kind = match status.as_u16() {
             429 => Kind::Throttled,
@@ -173,7 +180,7 @@ impl Entra {
         let error = error.with_code(format!("AADSTS{code}"));
         let unlisted = if kind == Kind::Throttled { &hints::THROTTLED } else { &hints::UNKNOWN_REFUSAL };
         let hint = hints::entra(code).unwrap_or(unlisted);
-        let error = error.with_hint(hint).with_presented(self.presented(hint.field, claims));
+        let error = error.with_hint(hint).with_presented(self.presented(hint.field, claims, scope));
         match self.http.skew().complaint() {
             Some(complaint) if hint.field == Some("clock") => error.with_presented(complaint),
             _ => error,
@@ -181,7 +188,7 @@ impl Entra {
     }
 
     /// What we presented for the field at fault.
-    fn presented(&self, field: Option<&str>, claims: &Claims) -> String {
+    fn presented(&self, field: Option<&str>, claims: &Claims, scope: &Scope) -> String {
         let audience = claims.audience.join(" ");
         match field {
             Some("issuer") => claims.issuer.clone(),
@@ -195,6 +202,7 @@ impl Entra {
                 format!("client id {}", self.client_id)
             }
             Some("tenant id") => self.target.clone(),
+            Some("scope") => scope.to_string(),
             Some("clock") => format!("assertion issued {:?}, ends {:?}", claims.issued_at, claims.expires_at),
             _ => self.identity(claims),
         }
