@@ -74,13 +74,16 @@ impl Azurite {
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let url = loop {
-            let line =
-                lines.next_line().await.unwrap().expect("Azurite says where it listens before it ends");
-            if let Some((_, url)) = line.split_once("successfully listens on ") {
-                break url.trim().to_owned();
+        let listening = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, url)) = line.split_once("successfully listens on ") {
+                    return url.trim().to_owned();
+                }
             }
+            panic!("Azurite ended before it listened");
         };
+        let url = tokio::time::timeout(Duration::from_secs(120), listening).await;
+        let url = url.expect("Azurite says where it listens");
         // Its log goes on for as long as it runs; unread, it would block.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { url, _process: process, _folder: folder }
