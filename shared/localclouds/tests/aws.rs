@@ -61,7 +61,8 @@ async fn every_refusal_of_a_mint_has_its_code_and_status() {
         parameters.retain(|(known, _)| *known != name);
         parameters
     };
-    let rows: Vec<(&str, Vec<(&str, &str)>, fn(&mut World), u16, &str)> = vec![
+    type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, fn(&mut World), u16, &'a str);
+    let rows: Vec<Row> = vec![
         (
             "federation is off",
             mint_parameters(),

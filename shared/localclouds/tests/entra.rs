@@ -106,7 +106,8 @@ async fn each_wrong_parameter_has_its_code() {
     let clouds = start().await;
     let proof = clouds.mint().await;
     const GUID: &str = "99999999-9999-4999-8999-999999999999";
-    let rows: Vec<(&[(&str, &str)], u64, u16, &str)> = vec![
+    type Row<'a> = (&'a [(&'a str, &'a str)], u64, u16, &'a str);
+    let rows: Vec<Row> = vec![
         (&[("tenant", GUID)], 90002, 400, "invalid_request"),
         (&[("tenant", "not-a-tenant")], 900023, 400, "invalid_request"),
         (&[("client_id", GUID)], 700016, 400, "unauthorized_client"),
