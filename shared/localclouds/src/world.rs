@@ -37,8 +37,6 @@ pub struct Function {
     /// added when these run.
     pub environment: BTreeMap<String, String>,
     pub binary: Option<PathBuf>,
-    /// Of its REST API, as the template declares them.
-    pub resources: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@
 //! parameters are decoded, of several equal names the single-valued maps keep the last, and a map
 //! without entries is `null`. (HTTP APIs decode the path; this is not one.)
 
-use super::resources::Matched;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -40,13 +39,13 @@ pub struct Arrival {
     pub port: u16,
     pub at: SystemTime,
     pub identity: Identity,
-    pub matched: Matched,
 }
 
-/// The event for a request to the resource it matched.
+/// The event for a request to `ANY /` or `ANY /{proxy+}`.
 pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value {
     let path = parts.uri.path();
-    let Matched { resource, parameters } = &arrival.matched;
+    let proxy = path.trim_start_matches('/').trim_end_matches('/');
+    let resource = if proxy.is_empty() { "/" } else { "/{proxy+}" };
     let headers = with_forwarding(&parts.headers, arrival);
     let query = query(parts.uri.query().unwrap_or_default());
     let (body, encoded) = body_text(body);
@@ -58,7 +57,7 @@ pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value
         "multiValueHeaders": multiple(&values(&headers)),
         "queryStringParameters": single(&query),
         "multiValueQueryStringParameters": multiple(&query),
-        "pathParameters": (!parameters.is_empty()).then_some(parameters),
+        "pathParameters": (!proxy.is_empty()).then(|| json!({ "proxy": proxy })),
         "stageVariables": (!arrival.stage_variables.is_empty()).then_some(&arrival.stage_variables),
         "requestContext": context(parts, path, resource, &headers, arrival),
         "body": body,
@@ -98,7 +97,7 @@ fn context(parts: &Parts, path: &str, resource: &str, headers: &HeaderMap, arriv
         "requestId": arrival.request_id,
         "requestTime": request_time(arrival.at),
         "requestTimeEpoch": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-        "resourceId": "local0",
+        "resourceId": if resource == "/" { "root00" } else { "proxy0" },
         "resourcePath": resource,
         "stage": arrival.stage,
     })
@@ -211,7 +210,6 @@ mod tests {
             port: 443,
             at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_720_614_516),
             identity: Identity::default(),
-            matched: crate::lambda::resources::matched(&[], parts.uri.path()).unwrap(),
         };
         rest_proxy_event(&parts, &Bytes::from_static(body), &arrival)
     }

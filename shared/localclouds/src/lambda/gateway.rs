@@ -4,7 +4,6 @@ use super::event::{Arrival, Identity, rest_proxy_event};
 use super::integration::{self, Head};
 use super::invocation::{Chunk, MAX_PAYLOAD, Reply, trace_id};
 use super::pool::{self, Pool};
-use super::resources::{self, Matched};
 use super::runtime_api::{Cut, collect};
 use super::spec::{GatewayOptions, ResponseTransferMode};
 use crate::aws::sigv4::{self, SigV4Fault};
@@ -71,12 +70,7 @@ impl Gateway {
             },
             false => Identity::default(),
         };
-        // API Gateway's words for a path that the API does not have.
-        let Some(matched) = resources::matched(&self.options.resources, parts.uri.path()) else {
-            return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
-        };
-        let event =
-            rest_proxy_event(parts, body, &self.arrival(parts, request_id, trace_id, identity, matched));
+        let event = rest_proxy_event(parts, body, &self.arrival(parts, request_id, trace_id, identity));
         let event = Bytes::from(event.to_string());
         if event.len() > MAX_PAYLOAD {
             return too_long();
@@ -87,14 +81,7 @@ impl Gateway {
         }
     }
 
-    fn arrival(
-        &self,
-        parts: &Parts,
-        request_id: &str,
-        trace_id: &str,
-        identity: Identity,
-        matched: Matched,
-    ) -> Arrival {
+    fn arrival(&self, parts: &Parts, request_id: &str, trace_id: &str, identity: Identity) -> Arrival {
         let account = {
             let world = self.pool.handle().world.read().unwrap_or_else(PoisonError::into_inner);
             world.aws.account.clone()
@@ -118,7 +105,6 @@ impl Gateway {
             port: port.unwrap_or(if scheme == "https" { 443 } else { 80 }),
             at: SystemTime::now(),
             identity,
-            matched,
         }
     }
 

@@ -62,8 +62,6 @@ pub struct GatewayOptions {
     /// Whether a caller must sign, as the `AWS_IAM` authorizer demands. Whose signature holds may
     /// call: the account's policies on `execute-api` are not judged.
     pub check_sigv4: bool,
-    /// Such as `/azure/{place}/{key+}`; none for `/{proxy+}`.
-    pub resources: Vec<String>,
     pub stage: String,
     pub stage_variables: BTreeMap<String, String>,
     pub response_transfer_mode: ResponseTransferMode,
@@ -76,7 +74,6 @@ impl Default for GatewayOptions {
         Self {
             transport: Transport::Plain,
             check_sigv4: false,
-            resources: Vec::new(),
             stage: "prod".to_owned(),
             stage_variables: BTreeMap::new(),
             response_transfer_mode: ResponseTransferMode::default(),

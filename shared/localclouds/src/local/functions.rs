@@ -21,11 +21,7 @@ pub(super) async fn start(
         spec.env.extend(endpoints(handle, ca_file));
         spec.env.extend(options.function_env.clone());
         spec.log_sink = options.log_sink.clone();
-        let gateway = GatewayOptions {
-            check_sigv4: options.check_callers,
-            resources: function.resources.clone(),
-            ..GatewayOptions::default()
-        };
+        let gateway = GatewayOptions { check_sigv4: options.check_callers, ..GatewayOptions::default() };
         running.insert(name, lambda::start(handle.clone(), spec, gateway).await?);
     }
     Ok(running)

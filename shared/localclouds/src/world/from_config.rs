@@ -155,19 +155,10 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
             arn: config.function_arn(name),
             environment: environment(config, principal),
             binary: config.local.functions.get(name).map(|path| base.join(path)),
-            resources: resources(name),
         };
         functions.insert(name.clone(), function);
     }
     Ok(functions)
-}
-
-/// The paths that `template.yaml` gives each API function.
-fn resources(function: &str) -> Vec<String> {
-    match function {
-        "blob-api" => vec!["/azure/{place}".to_owned(), "/azure/{place}/{key+}".to_owned()],
-        _ => Vec::new(),
-    }
 }
 
 fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
