@@ -1,5 +1,6 @@
 //! The environment, read once at start. Every fault is reported, together, each naming its variable.
 
+use crate::assertion::Audience;
 use crate::error::{Error, Hop, Kind, Result};
 use crate::hints;
 use reqwest::Url;
@@ -125,6 +126,11 @@ impl AzureSettings {
         };
         (faults.0.len() == before).then_some(settings)
     }
+}
+
+/// The audience of proofs for Entra, for those who only mint.
+pub fn exchange_audience(env: &Env, faults: &mut Faults) -> Audience {
+    Audience::new(env.get("CARNET_AZURE_AUDIENCE").unwrap_or(cloud(env, faults).audience))
 }
 
 fn cloud(env: &Env, faults: &mut Faults) -> AzureCloud {

@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 /// The token is traded at once: it needs to live no longer than an exchange may take.
 const DURATION: Duration = Duration::from_secs(300);
+const ALGORITHM: &str = "RS256";
 /// STS gives no shorter ones.
 const SHORTEST: Duration = Duration::from_secs(60);
 /// Kept free between the token's end and the session's: STS counts from its own clock.
@@ -63,6 +64,8 @@ impl Outbound {
     async fn fresh(&self, audience: &Audience) -> Result<Assertion> {
         let left = self.session.remaining().await?;
         let duration = clamp(left).ok_or_else(|| self.session_ending(left))?;
+        let asked =
+            format!("audience {audience}, duration {} s, algorithm {ALGORITHM}", duration.as_secs());
         match self.request(audience, duration).await {
             // Lambda does not tell how long its session lasts. If it is less, the shortest may do.
             Err(SdkError::ServiceError(refusal))
@@ -72,7 +75,7 @@ impl Outbound {
             }
             outcome => outcome,
         }
-        .map_err(|error| self.explain(error))
+        .map_err(|error| self.explain(error, &asked))
         .and_then(|output| self.assertion(output))
     }
 
@@ -86,7 +89,7 @@ impl Outbound {
             .client
             .get_web_identity_token()
             .audience(audience.as_str())
-            .signing_algorithm("RS256")
+            .signing_algorithm(ALGORITHM)
             .duration_seconds(i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
         let request = if self.tags.is_empty() { request } else { request.set_tags(Some(self.tags.clone())) };
         request
@@ -105,7 +108,7 @@ impl Outbound {
         let token = output.web_identity_token().ok_or_else(|| malformed("the answer holds no token"))?;
         let claims = Claims::of_jwt(token).ok_or_else(|| malformed("the token is no JWT"))?;
         telemetry::record_claims(&claims);
-        telemetry::record("request_id", output.request_id());
+        telemetry::record("service_request_id", output.request_id());
         Ok(Assertion {
             proof: Proof::Jwt,
             secret: Secret::new(token),
@@ -120,9 +123,11 @@ impl Outbound {
             .with_hint(&hints::SESSION_ENDING)
     }
 
-    fn explain(&self, error: SdkError<GetWebIdentityTokenError>) -> Error {
+    fn explain(&self, error: SdkError<GetWebIdentityTokenError>, asked: &str) -> Error {
         let built = match &error {
-            SdkError::ServiceError(refusal) => self.refusal(refusal.err(), refusal.raw().status().as_u16()),
+            SdkError::ServiceError(refusal) => {
+                self.refusal(refusal.err(), refusal.raw().status().as_u16(), asked)
+            }
             SdkError::TimeoutError(_) => deadline::exceeded(Hop::Mint, &self.target),
             SdkError::DispatchFailure(_) => match find_cause(&error) {
                 Cause::Ours(ours) => ours,
@@ -151,7 +156,7 @@ impl Outbound {
         Error::new(Hop::Mint, kind, &self.target, message)
     }
 
-    fn refusal(&self, refusal: &GetWebIdentityTokenError, status: u16) -> Error {
+    fn refusal(&self, refusal: &GetWebIdentityTokenError, status: u16, asked: &str) -> Error {
         let code = refusal.meta().code();
         let kind = match (code, status) {
             (_, 500..) => Kind::Unavailable,
@@ -171,6 +176,11 @@ impl Outbound {
         let error = match code {
             Some(code) => error.with_code(code),
             None => error,
+        };
+        let error = match (kind, &clock) {
+            (_, Some(complaint)) => error.with_presented(complaint),
+            (Kind::Refused | Kind::Forbidden, None) => error.with_presented(asked),
+            _ => error,
         };
         let hint = if clock.is_some() { Some(&hints::CLOCK) } else { code.and_then(hints::aws) };
         match hint {

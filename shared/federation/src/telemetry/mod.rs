@@ -28,7 +28,7 @@ pub async fn hop<T>(hop: Hop, target: &str, work: impl Future<Output = Result<T>
         scope = Empty,
         expires_in = Empty,
         expires_at = Empty,
-        request_id = Empty,
+        service_request_id = Empty,
     );
     async {
         let start = Instant::now();

@@ -18,11 +18,20 @@ pub const SCOPE: &str = "https://storage.azure.com/.default";
 pub trait BlobCredential: TokenCredential {
     /// The store answered 401 to the last token for storage: forget it.
     fn rejected(&self);
+
+    /// Who the store was told is asking, for the error of a refusal. An identifier, no secret.
+    fn identity(&self) -> Option<String> {
+        None
+    }
 }
 
 impl BlobCredential for AzureCredential {
     fn rejected(&self) {
         AzureCredential::rejected(self, &Scope::new(SCOPE));
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(format!("client id {}", self.credential().exchange().client_id()))
     }
 }
 
