@@ -27,7 +27,7 @@ pub(crate) fn authenticate(handle: &Handle, parts: &Parts) -> Result<Caller, Blo
     }
     let account = parts.uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
     let own = format!("https://{account}.blob.core.windows.net");
-    let audiences = ["https://storage.azure.com", "https://storage.azure.com/", own.as_str()];
+    let audiences = ["https://storage.azure.com", own.as_str()];
     check_bearer(handle, authorization, &audiences).map_err(|fault| refusal(handle, fault))
 }
 
