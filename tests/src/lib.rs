@@ -46,7 +46,8 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("blobs")).expect("a folder for blobs");
         let text = config(options.functions.as_deref().unwrap_or_default());
-        let config = Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
+        let config =
+            Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
         let world = World::from_config(&config, folder.path()).expect("a world");
         let options = Options { folder: folder.path().to_owned(), ..options };
         let local = Local::start(world, options).await.expect("the stand-ins start");
@@ -117,7 +118,13 @@ impl Stage {
             .http_client(http.aws_token_services())
             .region(Region::new(state.region))
             .endpoint_url(state.sts)
-            .credentials_provider(Credentials::new(state.access_key_id, state.secret_access_key, None, None, "stage"))
+            .credentials_provider(Credentials::new(
+                state.access_key_id,
+                state.secret_access_key,
+                None,
+                None,
+                "stage",
+            ))
             .load()
             .await;
         AwsSession::from_config(config)
@@ -126,7 +133,12 @@ impl Stage {
     /// The container, through the official client.
     pub async fn source(&self) -> Result<Arc<AzureBlobs>> {
         let credential = AzureCredential::new(self.credential(|_| {}).await?);
-        let template = self.env().into_iter().find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT").expect("set above").1;
+        let template = self
+            .env()
+            .into_iter()
+            .find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT")
+            .expect("set above")
+            .1;
         let location = AzureLocation::new(&template, ACCOUNT, CONTAINER).expect("a location");
         Ok(Arc::new(AzureBlobs::new(&self.http(), credential, &location)?))
     }
@@ -147,7 +159,12 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build -p {name}`, or set {variable}", path.display());
+    let package = if name == "carnet" { "carnet-cli" } else { name };
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p {package}`, or set {variable}",
+        path.display()
+    );
     path
 }
 

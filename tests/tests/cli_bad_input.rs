@@ -143,7 +143,8 @@ async fn federation_switched_off() {
 async fn wrong_tenant() {
     let stage = stage().await;
     let vars = changed(&stage, &[("AZURE_TENANT_ID", OTHER)]);
-    let said = Said { exit: 4, hop: "exchange", field: "tenant id", presented: OTHER, change: "AZURE_TENANT_ID" };
+    let said =
+        Said { exit: 4, hop: "exchange", field: "tenant id", presented: OTHER, change: "AZURE_TENANT_ID" };
     refused(&vars, said).await;
 }
 
@@ -151,7 +152,8 @@ async fn wrong_tenant() {
 async fn wrong_client() {
     let stage = stage().await;
     let vars = changed(&stage, &[("AZURE_CLIENT_ID", OTHER)]);
-    let said = Said { exit: 4, hop: "exchange", field: "client id", presented: OTHER, change: "AZURE_CLIENT_ID" };
+    let said =
+        Said { exit: 4, hop: "exchange", field: "client id", presented: OTHER, change: "AZURE_CLIENT_ID" };
     refused(&vars, said).await;
 }
 
@@ -160,7 +162,8 @@ async fn wrong_issuer() {
     let stage = stage().await;
     credential(&stage, |credential| credential.issuer.push('/'));
     let issuer = stage.local.state().aws.issuer;
-    let said = Said { exit: 4, hop: "exchange", field: "issuer", presented: &issuer, change: "issuer to the one" };
+    let said =
+        Said { exit: 4, hop: "exchange", field: "issuer", presented: &issuer, change: "issuer to the one" };
     refused(&stage.env(), said).await;
 }
 
@@ -168,7 +171,8 @@ async fn wrong_issuer() {
 async fn wrong_subject() {
     let stage = stage().await;
     credential(&stage, |credential| credential.subject = ROLE.replace("operator", "operatar"));
-    let said = Said { exit: 4, hop: "exchange", field: "subject", presented: ROLE, change: "subject to the one" };
+    let said =
+        Said { exit: 4, hop: "exchange", field: "subject", presented: ROLE, change: "subject to the one" };
     refused(&stage.env(), said).await;
 }
 

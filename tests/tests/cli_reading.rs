@@ -20,16 +20,30 @@ async fn token_shows_the_claims_and_what_entra_must_know() {
     let run = carnet(&stage, &["token"]).await.ok();
     let (state, text) = (stage.local.state(), run.text());
     let role = "arn:aws:iam::123456789012:role/carnet-eu-central-1-operator";
-    for part in [state.aws.issuer.as_str(), role, "api://AzureADTokenExchange", "RS256", "jti", "UTC (in ", "aws_account"] {
+    for part in [
+        state.aws.issuer.as_str(),
+        role,
+        "api://AzureADTokenExchange",
+        "RS256",
+        "jti",
+        "UTC (in ",
+        "aws_account",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     let document = carnet(&stage, &["token", "--format", "json"]).await.ok().json();
     assert_eq!(document["federated_credential"]["issuer"], state.aws.issuer);
     assert_eq!(document["federated_credential"]["subject"], role);
-    assert_eq!(document["federated_credential"]["audiences"], serde_json::json!(["api://AzureADTokenExchange"]));
+    assert_eq!(
+        document["federated_credential"]["audiences"],
+        serde_json::json!(["api://AzureADTokenExchange"])
+    );
     assert_eq!(document["claims"]["algorithm"], "RS256");
     assert_eq!(document["aws"]["aws_account"], "123456789012");
-    assert!(document["expires_in"].as_u64().is_some_and(|seconds| (1..=300).contains(&seconds)), "{document}");
+    assert!(
+        document["expires_in"].as_u64().is_some_and(|seconds| (1..=300).contains(&seconds)),
+        "{document}"
+    );
     assert!(document.get("token").is_none() && document.get("exchange").is_none());
 }
 
@@ -53,7 +67,8 @@ async fn token_tells_whether_entra_takes_it() {
     assert_eq!(document["exchange"]["client_id"], CLIENT);
     assert!(document["exchange"]["expires_in"].as_u64().is_some_and(|seconds| seconds > 3000), "{document}");
     // For minting alone nothing of Azure needs to be known.
-    let vars = changed(&stage, &[("AZURE_TENANT_ID", ""), ("AZURE_CLIENT_ID", ""), ("AZURE_AUTHORITY_HOST", "")]);
+    let vars =
+        changed(&stage, &[("AZURE_TENANT_ID", ""), ("AZURE_CLIENT_ID", ""), ("AZURE_AUTHORITY_HOST", "")]);
     carnet_with(&vars, &["token"]).await.ok();
     assert_eq!(carnet_with(&vars, &["token", "--exchange"]).await.code, 3);
 }
@@ -73,11 +88,15 @@ async fn ls_lists_one_level_or_all_over_many_pages() {
 
     let all = ["ls", "--recursive", "--page-size", "10", "--format", "json", &url("")];
     let objects = carnet(&stage, &all).await.ok().lines();
-    let keys: Vec<_> = objects.iter().map(|object| object["key"].as_str().expect("a key").to_owned()).collect();
+    let keys: Vec<_> =
+        objects.iter().map(|object| object["key"].as_str().expect("a key").to_owned()).collect();
     assert_eq!(keys.len(), 26);
     assert!(keys.is_sorted() && keys.contains(&"reports/24.csv".to_owned()), "{keys:?}");
     assert_eq!(objects[24]["size"], 24);
-    assert!(objects[0]["etag"].is_string() && objects[0]["last_modified"].as_str().is_some_and(|at| at.ends_with('Z')));
+    assert!(
+        objects[0]["etag"].is_string()
+            && objects[0]["last_modified"].as_str().is_some_and(|at| at.ends_with('Z'))
+    );
     let pages = stage.local.shared.faults.seen(Hop::Blob);
     assert!(pages.len() >= 4, "one for the top, three of at most ten: {pages:?}");
 
@@ -97,7 +116,9 @@ async fn cat_writes_the_bytes_and_says_whether_they_were_checked() {
     let run = carnet(&stage, &["cat", "--format", "json", &url("/dir/big file.bin")]).await.ok();
     assert_eq!(run.error()["verdict"], "verified");
     assert_eq!(run.error()["size"], bytes.len());
-    for (range, part) in [("bytes=0-9", 0..10), ("5-", 5..bytes.len()), ("-16", bytes.len() - 16..bytes.len())] {
+    for (range, part) in
+        [("bytes=0-9", 0..10), ("5-", 5..bytes.len()), ("-16", bytes.len() - 16..bytes.len())]
+    {
         let run = carnet(&stage, &["cat", "--range", range, &url("/dir/big file.bin")]).await.ok();
         assert!(run.stdout == bytes[part], "{range}");
     }
@@ -145,7 +166,8 @@ async fn a_reader_that_has_enough_is_no_error() {
         .spawn()
         .expect("carnet runs");
     let mut first = [0; 16];
-    let stdout: std::process::ChildStdout = child.stdout.take().expect("a pipe").into_owned_fd().expect("a file").into();
+    let stdout: std::process::ChildStdout =
+        child.stdout.take().expect("a pipe").into_owned_fd().expect("a file").into();
     let mut stdout = tokio::task::spawn_blocking(move || {
         let mut stdout = stdout;
         stdout.read_exact(&mut first).expect("the first bytes");
@@ -185,7 +207,9 @@ async fn an_instance_profile_is_enough() {
     let (imds, vars) = on_ec2(&stage, Duration::from_secs(6 * 3600)).await;
     let document = carnet_with(&vars, &["token", "--format", "json"]).await.ok().json();
     assert_eq!(document["claims"]["subject"], "arn:aws:iam::123456789012:role/carnet-eu-central-1-operator");
-    assert!(document["aws"]["ec2_source_instance_arn"].as_str().is_some_and(|arn| arn.contains(":instance/i-")));
+    assert!(
+        document["aws"]["ec2_source_instance_arn"].as_str().is_some_and(|arn| arn.contains(":instance/i-"))
+    );
     assert!(carnet_with(&vars, &["ls", &url("/")]).await.ok().text().contains("a.txt"));
     assert_eq!(carnet_with(&vars, &["cat", &url("/a.txt")]).await.ok().text(), "from an instance");
     imds.stop().await;

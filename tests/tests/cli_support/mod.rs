@@ -62,7 +62,10 @@ pub async fn carnet_with(vars: &Vars, args: &[&str]) -> Run {
     }
     no_token(run.stderr.as_bytes());
     for (_, secret) in vars.iter().filter(|(name, _)| name == "AWS_SECRET_ACCESS_KEY") {
-        assert!(!run.stderr.contains(secret) && !contains(&run.stdout, secret.as_bytes()), "a secret key is shown");
+        assert!(
+            !run.stderr.contains(secret) && !contains(&run.stdout, secret.as_bytes()),
+            "a secret key is shown"
+        );
     }
     run
 }
