@@ -89,6 +89,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is the store's plain answer to what was asked, rather than a failure of the way.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Kind::NotFound | Kind::Changed | Kind::NotModified | Kind::OutOfRange)
+    }
+
     /// Whether the same request may be sent again.
     pub fn is_transient(self) -> bool {
         matches!(self, Kind::Throttled | Kind::Unavailable)

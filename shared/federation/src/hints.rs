@@ -54,6 +54,8 @@ pub static UNREACHABLE: Hint = plain(
     "unreachable",
     "check the way out: VPC route or NAT, proxy variables, DNS, a private CA in SSL_CERT_FILE",
 );
+pub static THROTTLED: Hint =
+    plain("throttled", "the token service asks for fewer calls: wait as long as it says");
 pub static DEADLINE: Hint = plain("deadline", "raise the function's timeout, or see which hop took the time");
 pub static NOT_A_TOKEN_SERVICE: Hint = plain(
     "not-a-token-service",
@@ -165,11 +167,7 @@ static ENTRA: &[(u32, Hint)] = &[
     ),
     (
         700222,
-        hint(
-            "aadsts700222",
-            "tenant policy",
-            "tokens issued by Entra itself may not be used as assertions here",
-        ),
+        hint("aadsts700222", "issuer", "tokens issued by Entra itself may not be used as assertions here"),
     ),
     (
         700223,
@@ -219,6 +217,7 @@ static AWS: &[(&str, Hint)] = &[
         hint("sessiondurationescalation", "duration", "ask for less than what is left of the AWS session"),
     ),
     ("JWTPayloadSizeExceededException", hint("jwtpayloadsizeexceeded", "tags", "send fewer or shorter tags")),
+    ("Throttling", plain("throttled", "the token service asks for fewer calls: wait as long as it says")),
     (
         "AccessDenied",
         hint(
@@ -334,6 +333,7 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         &PLAIN_HTTP,
         &SENSITIVE_BODIES,
         &UNREACHABLE,
+        &THROTTLED,
         &DEADLINE,
         &NOT_A_TOKEN_SERVICE,
         &REDIRECTED,

@@ -83,6 +83,9 @@ impl Api {
 async fn list(source: &dyn ObjectSource, place: &str, request: &ListRequest, request_id: &str) -> Answer {
     match carnet_objects::list_page(source, request).await {
         Ok(page) => answer::page(place, request, &page),
+        Err(error) if error.kind() == Kind::OutOfRange => {
+            answer::problem(&Problem::bad_request("page_token", "is none that this place gave"), request_id)
+        }
         Err(error) => failed(&error, request_id),
     }
 }

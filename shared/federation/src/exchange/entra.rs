@@ -103,7 +103,7 @@ impl Entra {
         let response = self.http.send(Hop::Exchange, request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let request_id = header(&headers, "x-ms-request-id");
-        telemetry::record("request_id", request_id.as_deref());
+        telemetry::record("service_request_id", request_id.as_deref());
         if status.is_redirection() {
             return Err(self
                 .error(Kind::Refused, "the answer is a redirect")
@@ -162,14 +162,17 @@ impl Entra {
         let error = self.error(kind, answer.as_ref().map_or("the token service failed", Refusal::summary));
         let error = error.with_status(status.as_u16()).with_retry_after(retry_after(headers));
         let Some(code) = answer.as_ref().and_then(|answer| answer.error_codes.first().copied()) else {
-            return if kind == Kind::Refused {
-                error.with_hint(&hints::UNKNOWN_REFUSAL).with_presented(self.identity(claims))
-            } else {
-                error
+            return match kind {
+                Kind::Refused => {
+                    error.with_hint(&hints::UNKNOWN_REFUSAL).with_presented(self.identity(claims))
+                }
+                Kind::Throttled => error.with_hint(&hints::THROTTLED),
+                _ => error.with_hint(&hints::UNREACHABLE),
             };
         };
         let error = error.with_code(format!("AADSTS{code}"));
-        let hint = hints::entra(code).unwrap_or(&hints::UNKNOWN_REFUSAL);
+        let unlisted = if kind == Kind::Throttled { &hints::THROTTLED } else { &hints::UNKNOWN_REFUSAL };
+        let hint = hints::entra(code).unwrap_or(unlisted);
         let error = error.with_hint(hint).with_presented(self.presented(hint.field, claims));
         match self.http.skew().complaint() {
             Some(complaint) if hint.field == Some("clock") => error.with_presented(complaint),

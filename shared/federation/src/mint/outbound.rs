@@ -108,7 +108,7 @@ impl Outbound {
         let token = output.web_identity_token().ok_or_else(|| malformed("the answer holds no token"))?;
         let claims = Claims::of_jwt(token).ok_or_else(|| malformed("the token is no JWT"))?;
         telemetry::record_claims(&claims);
-        telemetry::record("request_id", output.request_id());
+        telemetry::record("service_request_id", output.request_id());
         Ok(Assertion {
             proof: Proof::Jwt,
             secret: Secret::new(token),

@@ -36,7 +36,7 @@ pub fn init_lambda(env: &Env) -> Result<()> {
         registry.with(fmt::layer().with_ansi(false).without_time()).try_init()
     } else {
         registry
-            .with(fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false))
+            .with(fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(true))
             .try_init()
     };
     super::metrics::enable(env.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown"));

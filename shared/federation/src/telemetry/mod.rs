@@ -28,7 +28,7 @@ pub async fn hop<T>(hop: Hop, target: &str, work: impl Future<Output = Result<T>
         scope = Empty,
         expires_in = Empty,
         expires_at = Empty,
-        request_id = Empty,
+        service_request_id = Empty,
     );
     async {
         let start = Instant::now();
@@ -38,6 +38,9 @@ pub async fn hop<T>(hop: Hop, target: &str, work: impl Future<Output = Result<T>
         let duration_ms = took.as_secs_f64() * 1000.0;
         match &outcome {
             Ok(_) => tracing::info!(duration_ms, "done"),
+            Err(error) if error.kind().is_answer() => {
+                tracing::info!(duration_ms, kind = error.kind().as_str(), code = error.code(), "done");
+            }
             Err(error) => {
                 metrics::error(error.kind());
                 tracing::warn!(duration_ms, kind = error.kind().as_str(), code = error.code(), %error, "failed");

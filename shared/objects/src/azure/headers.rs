@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::key::Key;
 use crate::object::{ObjectMeta, Version};
+use crate::range::ByteRange;
 use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::time::parse_rfc7231;
 use base64::Engine as _;
@@ -21,19 +22,39 @@ pub(super) fn properties(key: &Key, headers: &Headers) -> Result<ObjectMeta, Pro
     meta(key, headers, length(headers)?, "content-md5")
 }
 
-/// Of an answer to GET, and which bytes follow.
-pub(super) fn download(key: &Key, headers: &Headers) -> Result<(ObjectMeta, Range<u64>), Problem> {
-    match text(headers, "content-range") {
-        Some(content_range) => {
-            let (range, size) = parse_content_range(content_range).ok_or("a Content-Range that is none")?;
-            // Content-MD5 would be that of the range here.
-            Ok((meta(key, headers, size, "x-ms-blob-content-md5")?, range))
-        }
-        None => {
-            let size = length(headers)?;
-            Ok((meta(key, headers, size, "content-md5")?, 0..size))
-        }
+/// Of an answer to GET, and which bytes follow. `None`: the object has no such bytes as were asked
+/// for, whatever was sent. (The emulator answers such a range with 206 and nothing.)
+pub(super) fn download(
+    key: &Key,
+    headers: &Headers,
+    asked: Option<ByteRange>,
+) -> Result<Option<(ObjectMeta, Range<u64>)>, Problem> {
+    let Some(content_range) = text(headers, "content-range") else {
+        let size = length(headers)?;
+        let found = asked.is_none_or(|asked| asked.resolve(size).is_some());
+        return found.then(|| Ok((meta(key, headers, size, "content-md5")?, 0..size))).transpose();
+    };
+    let (range, size) = content_range.strip_prefix("bytes ").and_then(size_of).ok_or(NO_CONTENT_RANGE)?;
+    if asked.is_some_and(|asked| asked.resolve(size).is_none()) {
+        return Ok(None);
     }
+    let range = if size == 0 { 0..0 } else { within(range, size).ok_or(NO_CONTENT_RANGE)? };
+    // Content-MD5 would be that of the range here.
+    Ok(Some((meta(key, headers, size, "x-ms-blob-content-md5")?, range)))
+}
+
+const NO_CONTENT_RANGE: Problem = "a Content-Range that is none";
+
+/// `0-9/10`: the range's text, and the size. A size of `*` is not enough: nothing could be counted.
+fn size_of(content_range: &str) -> Option<(&str, u64)> {
+    let (range, size) = content_range.split_once('/')?;
+    Some((range, size.parse().ok()?))
+}
+
+fn within(range: &str, size: u64) -> Option<Range<u64>> {
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && last < size).then_some(first..last + 1)
 }
 
 fn meta(key: &Key, headers: &Headers, size: u64, md5: &'static str) -> Result<ObjectMeta, Problem> {
@@ -72,14 +93,6 @@ pub(super) fn text<'h>(headers: &'h Headers, name: &'static str) -> Option<&'h s
     headers.get_optional_str(&HeaderName::from_static(name))
 }
 
-/// `bytes 0-9/10`. A total of `*` is not enough: without the size nothing could be counted.
-fn parse_content_range(header: &str) -> Option<(Range<u64>, u64)> {
-    let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let (first, last, size): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
-    (first <= last && last < size).then_some((first..last + 1, size))
-}
-
 /// An MD5 in Base64; empty is none.
 pub(super) fn parse_md5(text: &str) -> Result<Option<Digest>, Problem> {
     if text.is_empty() {
@@ -115,6 +128,10 @@ mod tests {
         Key::parse("a/b").unwrap()
     }
 
+    fn whole(pairs: &[(&'static str, &'static str)]) -> Result<(ObjectMeta, Range<u64>), Problem> {
+        Ok(download(&key(), &headers(pairs), None)?.expect("no range was asked for"))
+    }
+
     #[test]
     fn a_whole_answer_has_its_length_and_its_md5() {
         let mut pairs = COMMON.to_vec();
@@ -124,7 +141,7 @@ mod tests {
             ("x-ms-meta-owner", "me"),
             ("content-type", "text/plain"),
         ]);
-        let (meta, range) = download(&key(), &headers(&pairs)).unwrap();
+        let (meta, range) = whole(&pairs).unwrap();
         assert_eq!((range, meta.size), (0..7, 7));
         assert_eq!(meta.digest, Some(crate::digest::md5(b"")));
         assert_eq!(meta.metadata["owner"], "me");
@@ -140,10 +157,10 @@ mod tests {
             ("content-range", "bytes 5-6/9"),
             ("content-md5", MD5_OF_NOTHING),
         ]);
-        let (meta, range) = download(&key(), &headers(&pairs)).unwrap();
+        let (meta, range) = whole(&pairs).unwrap();
         assert_eq!((range, meta.size, meta.digest), (5..7, 9, None));
         pairs.push(("x-ms-blob-content-md5", MD5_OF_NOTHING));
-        assert!(download(&key(), &headers(&pairs)).unwrap().0.digest.is_some());
+        assert!(whole(&pairs).unwrap().0.digest.is_some());
     }
 
     #[test]
@@ -152,7 +169,7 @@ mod tests {
             let mut pairs = COMMON.to_vec();
             pairs.push(("content-length", "7"));
             pairs.retain(|(present, _)| *present != name);
-            download(&key(), &headers(&pairs)).map(|_| ())
+            whole(&pairs).map(|_| ())
         };
         assert_eq!(without("nothing"), Ok(()));
         for name in ["etag", "last-modified", "content-length"] {
@@ -161,7 +178,13 @@ mod tests {
         for range in ["bytes 5-6/*", "bytes */9", "bytes 6-5/9", "bytes 5-9/9", "5-6/9", "bytes 5-6"] {
             let mut pairs = COMMON.to_vec();
             pairs.push(("content-range", range));
-            assert!(download(&key(), &headers(&pairs)).is_err(), "{range}");
+            assert!(whole(&pairs).is_err(), "{range}");
+        }
+        for range in ["bytes 9-8/9", "bytes 20-8/9", "bytes 0--1/0"] {
+            let mut pairs = COMMON.to_vec();
+            pairs.push(("content-range", range));
+            let asked = Some(ByteRange::From(20));
+            assert_eq!(download(&key(), &headers(&pairs), asked), Ok(None), "no byte is left there: {range}");
         }
         assert!(parse_md5("not base64").is_err());
         assert!(parse_md5("AAAA").is_err());

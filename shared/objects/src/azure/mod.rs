@@ -2,10 +2,10 @@
 //!
 //! | module | what happens there |
 //! |---|---|
-//! | [`pipeline`] | what we add to the client's pipeline: the bearer token, the delimiter |
-//! | [`headers`] | what an answer's headers say of an object |
-//! | [`listing`] | a page's XML |
-//! | [`errors`] | the client's errors as ours |
+//! | `pipeline` | what we add to the client's pipeline: the bearer token, the delimiter |
+//! | `headers` | what an answer's headers say of an object |
+//! | `listing` | a page's XML |
+//! | `errors` | the client's errors as ours |
 //!
 //! The client's own retries are off (ours follow the kind and the deadline), and so is its
 //! splitting of a download into parallel ranges, which costs memory and checks nothing: a read is
@@ -125,8 +125,9 @@ impl AzureBlobs {
     async fn download(&self, key: &Key, request: &ReadRequest) -> Result<Opened> {
         let range = match request.range {
             Some(ByteRange::Last(count)) => return self.download_last(key, request, count).await,
-            Some(ByteRange::From(first)) => Some(HttpRange::from_offset(first)),
-            Some(ByteRange::Between { first, last }) => Some(bounded(first, last)),
+            Some(ByteRange::From(first)) => Some(http_range(first, u64::MAX)),
+            Some(ByteRange::Between { first, last }) if first <= last => Some(http_range(first, last)),
+            Some(ByteRange::Between { .. }) => return Err(self.no_such_bytes()),
             None => None,
         };
         let options = BlobClientDownloadOptions {
@@ -140,12 +141,13 @@ impl AzureBlobs {
         let answer =
             self.blob(key).download(Some(options)).await.map_err(|error| self.error(Hop::Read, &error))?;
         telemetry::record("request_id", headers::request_id(&answer.headers));
-        let (meta, range) =
-            headers::download(key, &answer.headers).map_err(|why| self.malformed(Hop::Read, why))?;
-        if request.range.is_some() && meta.size == 0 {
-            // The client turns 416 for an empty blob into a read of the whole of it.
-            return Err(Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object is empty"));
-        }
+        // The client turns 416 for an empty blob into a read of the whole of it: what was asked for
+        // decides, not the status.
+        let Some((meta, range)) = headers::download(key, &answer.headers, request.range)
+            .map_err(|why| self.malformed(Hop::Read, why))?
+        else {
+            return Err(self.no_such_bytes());
+        };
         let target = self.target.clone();
         let body =
             answer.body.map(move |item| item.map_err(|error| errors::from_sdk(Hop::Read, &target, &error)));
@@ -195,6 +197,10 @@ impl AzureBlobs {
         }
     }
 
+    fn no_such_bytes(&self) -> Error {
+        Error::new(Hop::Read, Kind::OutOfRange, &self.target, "the object has no such bytes")
+    }
+
     fn changed(&self) -> Error {
         Error::new(Hop::Read, Kind::Changed, &self.target, "the object is not in the version asked for")
             .with_hint(&hints::CHANGED)
@@ -205,11 +211,14 @@ impl AzureBlobs {
     }
 }
 
-/// The client's own addition would overflow for a range that is huge but valid.
-fn bounded(first: u64, last: u64) -> HttpRange {
-    match (last - first).checked_add(1) {
-        Some(length) if last < ONE_PARTITION.get() as u64 => HttpRange::new(first, length),
-        _ => HttpRange::from_offset(first),
+/// Huge but valid numbers stay what they mean: no blob reaches that far, and the client's own sums
+/// do not overflow.
+fn http_range(first: u64, last: u64) -> HttpRange {
+    const BEYOND: u64 = ONE_PARTITION.get() as u64;
+    if last < BEYOND {
+        HttpRange::new(first, last - first + 1)
+    } else {
+        HttpRange::from_offset(first.min(BEYOND))
     }
 }
 

@@ -164,6 +164,23 @@ async fn ranges_on_the_wire_are_the_ones_asked_for() {
 }
 
 #[tokio::test]
+async fn ranges_beyond_any_blob_are_the_stores_to_refuse() {
+    for range in [ByteRange::From(u64::MAX), ByteRange::Between { first: u64::MAX, last: u64::MAX }] {
+        let store = Store::answering(vec![refusal("416 Range Not Satisfiable", "InvalidRange")]).await;
+        let error = store
+            .open(ReadRequest { range: Some(range), ..ReadRequest::default() })
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!((error.kind(), store.asked().len()), (Kind::OutOfRange, 1));
+    }
+    let store = Store::answering(vec![]).await;
+    let backwards =
+        ReadRequest { range: Some(ByteRange::Between { first: 5, last: 2 }), ..ReadRequest::default() };
+    assert_eq!(store.open(backwards).await.map(|_| ()).unwrap_err().kind(), Kind::OutOfRange);
+}
+
+#[tokio::test]
 async fn the_last_bytes_are_found_by_a_head_and_read_at_its_version() {
     let head = answer("200 OK", &[OBJECT[0], OBJECT[1], "content-length: 10"], "");
     let store = Store::answering(vec![head, part(7..10, 3)]).await;
