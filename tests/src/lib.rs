@@ -189,7 +189,12 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build -p {name}`, or set {variable}", path.display());
+    let package = if name == "carnet" { "carnet-cli" } else { name };
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p {package}`, or set {variable}",
+        path.display()
+    );
     path
 }
 
