@@ -12,6 +12,8 @@ use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{AwsSession, Outbound};
 use carnet_federation::{Credential, Result};
+use carnet_localclouds::faults::Hop;
+use carnet_localclouds::lambda::Function;
 use carnet_localclouds::{Local, Options, World};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_trust::config::Config;
@@ -39,14 +41,28 @@ impl Stage {
 
     /// With the real `blob-api` behind an API.
     pub async fn with_blob_api() -> Self {
-        Self::with(Options { functions: Some(vec!["blob-api".into()]), ..Options::default() }).await
+        Self::with_blob_api_and(&[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub async fn with_blob_api_and(environment: &[(&str, &str)]) -> Self {
+        let own = [("CARNET_SPREADING_WINDOW_SECONDS", "0")];
+        let function_env =
+            own.iter().chain(environment).map(|(name, value)| (name.to_string(), value.to_string()));
+        Self::with(Options {
+            functions: Some(vec!["blob-api".into()]),
+            function_env: function_env.collect(),
+            ..Options::default()
+        })
+        .await
     }
 
     pub async fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("blobs")).expect("a folder for blobs");
         let text = config(options.functions.as_deref().unwrap_or_default());
-        let config = Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
+        let config =
+            Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
         let world = World::from_config(&config, folder.path()).expect("a world");
         let options = Options { folder: folder.path().to_owned(), ..options };
         let local = Local::start(world, options).await.expect("the stand-ins start");
@@ -100,6 +116,21 @@ impl Stage {
         self.local.state().functions[function].clone()
     }
 
+    /// The running function: its logs, its processes, direct invocations.
+    pub fn function(&self, name: &str) -> &Function {
+        &self.local.functions[name]
+    }
+
+    /// Requests that reached a hop so far.
+    pub fn count(&self, hop: Hop) -> usize {
+        self.local.shared.faults.seen(hop).len()
+    }
+
+    /// From now on, a fault as `carnet local --fault` writes it.
+    pub fn fault(&self, rule: &str) {
+        self.local.shared.faults.add(rule.parse().expect("a fault rule"));
+    }
+
     /// The way to Azure, in this process, with `change` made to its settings.
     pub async fn credential(&self, change: impl FnOnce(&mut AzureSettings)) -> Result<Credential<Entra>> {
         let mut faults = Faults::default();
@@ -117,7 +148,13 @@ impl Stage {
             .http_client(http.aws_token_services())
             .region(Region::new(state.region))
             .endpoint_url(state.sts)
-            .credentials_provider(Credentials::new(state.access_key_id, state.secret_access_key, None, None, "stage"))
+            .credentials_provider(Credentials::new(
+                state.access_key_id,
+                state.secret_access_key,
+                None,
+                None,
+                "stage",
+            ))
             .load()
             .await;
         AwsSession::from_config(config)
@@ -126,7 +163,12 @@ impl Stage {
     /// The container, through the official client.
     pub async fn source(&self) -> Result<Arc<AzureBlobs>> {
         let credential = AzureCredential::new(self.credential(|_| {}).await?);
-        let template = self.env().into_iter().find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT").expect("set above").1;
+        let template = self
+            .env()
+            .into_iter()
+            .find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT")
+            .expect("set above")
+            .1;
         let location = AzureLocation::new(&template, ACCOUNT, CONTAINER).expect("a location");
         Ok(Arc::new(AzureBlobs::new(&self.http(), credential, &location)?))
     }
@@ -147,7 +189,12 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build -p {name}`, or set {variable}", path.display());
+    let package = if name == "carnet" { "carnet-cli" } else { name };
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p {package}`, or set {variable}",
+        path.display()
+    );
     path
 }
 
