@@ -1,14 +1,20 @@
 //! The running whole.
 
-use crate::faults::{Faults, Rule};
-use crate::jwt::Keys;
+mod state;
+
+pub use state::{AwsState, AzureState, EntraState, State};
+
+use crate::entra::Issuers;
+use crate::faults::{Faults, Hop, Rule, control};
+use crate::jwt::{KeyError, Keys};
+use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::{aws, azure_blob, entra, lambda};
+use axum::Router;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, SystemTime};
 
 /// What every stand-in shares. Routers are built from an `Arc<Shared>`.
 pub struct Shared {
@@ -18,9 +24,11 @@ pub struct Shared {
     pub aws_keys: Keys,
     /// Signs and checks Entra's access tokens.
     pub entra_keys: Keys,
+    /// Other people's issuers, as Entra knows them.
+    pub issuers: Issuers,
     pub authority: Authority,
     /// Where the listeners ended up; filled before any of them answers.
-    pub endpoints: std::sync::OnceLock<Endpoints>,
+    pub endpoints: OnceLock<Endpoints>,
 }
 
 /// Base URLs, without a slash at the end.
@@ -38,9 +46,44 @@ pub struct Endpoints {
 
 pub type Handle = Arc<Shared>;
 
+impl Shared {
+    /// Everything but the listeners: fresh keys, a fresh CA, no endpoint yet.
+    pub fn new(world: World) -> Result<Shared, LocalError> {
+        let keys = |error: KeyError| LocalError::at("making signing keys", error);
+        let authority = Authority::new().map_err(|e| LocalError::at("making the CA", e))?;
+        // Entra trusts the issuers that the CA of these stand-ins vouches for, and no other.
+        let tls = authority.client_config().map_err(|e| LocalError::at("trusting the CA", e))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|e| LocalError::at("making Entra's HTTP client", e))?;
+        Ok(Shared {
+            world: RwLock::new(world),
+            faults: Faults::default(),
+            aws_keys: Keys::generate().map_err(keys)?,
+            entra_keys: Keys::generate().map_err(keys)?,
+            issuers: Issuers::new(client),
+            authority,
+            endpoints: OnceLock::new(),
+        })
+    }
+
+    /// Never held across an await.
+    pub fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never held across an await.
+    pub fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
+        self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the CA's certificate is written (`ca.pem`), and nothing secret but the state.
+    /// Where the CA's certificate is written, as `ca.pem`.
     pub folder: PathBuf,
     /// Where the state is written, if anywhere.
     pub state_file: Option<PathBuf>,
@@ -48,45 +91,9 @@ pub struct Options {
     pub functions: Option<Vec<String>>,
     /// Whether the API checks its callers' SigV4.
     pub check_callers: bool,
-    /// How long new federated credentials take to spread.
+    /// How long the federated credentials take to spread.
     pub spreading: Duration,
     pub faults: Vec<Rule>,
-}
-
-/// What a client needs to know. Written as JSON once everything answers.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct State {
-    pub ca_file: PathBuf,
-    pub aws: AwsState,
-    pub entra: EntraState,
-    pub azure: AzureState,
-    /// Function name to the base URL of its API.
-    pub functions: BTreeMap<String, String>,
-    /// The control listener: `PUT`/`DELETE /faults`, `GET /requests`.
-    pub control: String,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub struct AwsState {
-    pub sts: String,
-    pub iam: String,
-    pub issuer: String,
-    pub region: String,
-    pub access_key_id: String,
-    pub secret_access_key: String,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub struct EntraState {
-    pub authority: String,
-    pub tenant_id: String,
-    pub client_id: String,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-pub struct AzureState {
-    /// Account name to its base URL, `https://127.0.0.1:PORT/account`.
-    pub blob: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -95,9 +102,15 @@ pub struct LocalError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl LocalError {
+    fn at(doing: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { doing, source: Box::new(source) }
+    }
+}
+
 impl std::fmt::Display for LocalError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the local clouds could not start: {}", self.doing)
+        write!(f, "the local clouds could not start: {} failed", self.doing)
     }
 }
 
@@ -111,16 +124,94 @@ impl std::error::Error for LocalError {
 pub struct Local {
     pub shared: Handle,
     state: State,
+    listeners: Vec<Listening>,
+    functions: lambda::Running,
 }
 
 impl Local {
-    pub async fn start(_world: World, _options: Options) -> Result<Local, LocalError> {
-        Err(LocalError { doing: "not yet", source: "not yet".into() })
+    /// Starts every listener, then the functions, then writes the state.
+    pub async fn start(world: World, options: Options) -> Result<Local, LocalError> {
+        let shared = tokio::task::spawn_blocking(move || Shared::new(world))
+            .await
+            .map_err(|e| LocalError::at("making keys", e))??;
+        let handle: Handle = Arc::new(shared);
+        handle.faults.set(options.faults.clone());
+        start_spreading(&handle, options.spreading);
+        let ca_file = state::write_ca(&options.folder, &handle.authority.ca_pem())
+            .map_err(|e| LocalError::at("writing the CA's certificate", e))?;
+
+        let (listeners, control) = listen(&handle).await?;
+        let names = || handle.world().functions.keys().cloned().collect();
+        let lambda_options = lambda::Options {
+            functions: options.functions.clone().unwrap_or_else(names),
+            check_callers: options.check_callers,
+            ca_file: Some(ca_file.clone()),
+        };
+        let functions = lambda::start_all(&handle, &lambda_options)
+            .await
+            .map_err(|e| LocalError::at("starting the functions", e))?;
+
+        let state = State::of(&handle, ca_file, control, functions.apis.clone());
+        if let Some(path) = &options.state_file {
+            state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
+        }
+        Ok(Local { shared: handle, state, listeners, functions })
     }
 
     pub fn state(&self) -> State {
         self.state.clone()
     }
 
-    pub async fn stop(self) {}
+    pub async fn stop(self) {
+        self.functions.stop().await;
+        for listener in self.listeners {
+            listener.stop().await;
+        }
+    }
+}
+
+fn start_spreading(handle: &Handle, spreading: Duration) {
+    if spreading.is_zero() {
+        return;
+    }
+    let until = SystemTime::now() + spreading;
+    for application in handle.world_mut().entra.applications.values_mut() {
+        application.spreading_until = Some(until);
+    }
+}
+
+/// All ports are taken before any of them answers: each is named in some other's answers.
+async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError> {
+    let tls = handle.authority.server_config(&[]).map_err(|e| LocalError::at("making a certificate", e))?;
+    let tls = Transport::Tls(tls);
+    let (sts, iam, issuer) = (bind(&tls).await?, bind(&tls).await?, bind(&tls).await?);
+    let (entra, blob) = (bind(&tls).await?, bind(&tls).await?);
+    let control = bind(&Transport::Plain).await?;
+    let endpoints = Endpoints {
+        aws_sts: sts.base_url.clone(),
+        aws_iam: iam.base_url.clone(),
+        aws_issuer: issuer.base_url.clone(),
+        entra_authority: entra.base_url.clone(),
+        azure_blob: blob.base_url.clone(),
+    };
+    handle.world_mut().move_issuer(&endpoints.aws_issuer);
+    // Set once, here.
+    let _ = handle.endpoints.set(endpoints);
+
+    let faults = &handle.faults;
+    let wrapped = |hop: Hop, router: fn(Handle) -> Router| faults.wrap(hop, router(handle.clone()));
+    let control_url = control.base_url.clone();
+    let listeners = vec![
+        sts.serve(wrapped(Hop::Sts, aws::sts::router)),
+        iam.serve(wrapped(Hop::Iam, aws::iam::router)),
+        issuer.serve(wrapped(Hop::Issuer, aws::issuer::router)),
+        entra.serve(entra::router(handle.clone())),
+        blob.serve(wrapped(Hop::Blob, azure_blob::router)),
+        control.serve(control::router(faults.clone())),
+    ];
+    Ok((listeners, control_url))
+}
+
+async fn bind(transport: &Transport) -> Result<Bound, LocalError> {
+    server::bind(transport.clone()).await.map_err(|e| LocalError::at("taking a port", e))
 }

@@ -1,11 +1,14 @@
 //! What exists in the stand-ins' clouds. Plain data behind one lock: a test changes one letter of
-//! a trust here and watches the call be refused.
+//! a trust here and watches the call be refused. [`from_config`](World::from_config) makes it.
+
+mod from_config;
+
+pub use from_config::WorldError;
 
 use carnet_trust::aws::Policy;
-use carnet_trust::config::Config;
 use carnet_trust::entra::FederatedCredential;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct Aws {
     pub account: String,
     pub region: String,
     pub org_id: Option<String>,
+    /// The account's issuer. A listener's URL once the stand-ins run: see [`World::move_issuer`].
+    pub issuer: String,
     /// Whether `iam:EnableOutboundWebIdentityFederation` was called.
     pub outbound_federation: bool,
     /// By role name.
@@ -53,6 +58,8 @@ pub struct Aws {
 #[derive(Clone, Debug)]
 pub struct Role {
     pub arn: String,
+    /// `AROA...`
+    pub id: String,
     /// The identity policies: who may mint what.
     pub policies: Vec<Policy>,
     /// `aws:PrincipalTag/..`
@@ -85,12 +92,14 @@ pub struct Entra {
 /// A managed identity or an app registration.
 #[derive(Clone, Debug)]
 pub struct Application {
+    /// Its display name.
+    pub name: String,
     /// The object id that roles are assigned to.
     pub object_id: String,
     pub federated_credentials: Vec<FederatedCredential>,
     /// Until then the credentials are unknown to some of Entra's front ends: `AADSTS70021`.
     pub spreading_until: Option<SystemTime>,
-    /// Set: every sign-in is answered with this code (e.g. 53003 for Conditional Access).
+    /// Set: every sign-in is answered with this code, e.g. 53003 for Conditional Access.
     pub blocked_by: Option<u32>,
 }
 
@@ -100,7 +109,7 @@ pub struct Azure {
     pub accounts: BTreeMap<String, StorageAccount>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct StorageAccount {
     /// By container name.
     pub containers: BTreeMap<String, Container>,
@@ -127,22 +136,21 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
-/// Something the configuration leaves out that only the stand-ins need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorldError(pub String);
-
-impl std::fmt::Display for WorldError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for WorldError {}
-
 impl World {
-    /// Everything the configuration names, with fresh access keys. Folders and binaries are
-    /// relative to `base`, where the configuration lies.
-    pub fn from_config(_config: &Config, _base: &Path) -> Result<World, WorldError> {
-        Err(WorldError("not yet".to_owned()))
+    /// The account's issuer moves to another URL, and with it every federated credential that names
+    /// it. Those that name another, rightly or wrongly, are left alone.
+    pub fn move_issuer(&mut self, to: &str) {
+        let applications = self.entra.applications.values_mut();
+        for credential in applications.flat_map(|application| &mut application.federated_credentials) {
+            if credential.issuer == self.aws.issuer {
+                credential.issuer = to.to_owned();
+            }
+        }
+        self.aws.issuer = to.to_owned();
+    }
+
+    /// The application an identity of the configuration became, by client id.
+    pub fn application_mut(&mut self, client_id: &str) -> Option<&mut Application> {
+        self.entra.applications.get_mut(client_id)
     }
 }

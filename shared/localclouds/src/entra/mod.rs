@@ -1,5 +1,31 @@
 //! Entra ID: the token endpoint, discovery, keys, and the check of the tokens it gave.
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | [`token`] | the token endpoint: one request from form to answer |
+//! | [`assertion`] | a client assertion: its shape, trust, time and signature |
+//! | [`issuers`] | other people's issuers: their discovery and keys, fetched and kept |
+//! | [`answers`] | every refusal, in Microsoft's words and shape |
+//! | [`discovery`] | the OpenID document, the keys, the list of clouds |
+//! | [`bearer`] | what a resource does with an access token |
 
+mod answers;
+mod assertion;
 mod bearer;
+mod discovery;
+mod issuers;
+mod token;
 
 pub use bearer::{BearerFault, Caller, check_bearer};
+pub use issuers::Issuers;
+
+use crate::faults::Hop;
+use crate::local::Handle;
+use axum::Router;
+
+/// The whole authority, its two hops wrapped in their faults.
+pub fn router(handle: Handle) -> Router {
+    let faults = handle.faults.clone();
+    let token = faults.wrap(Hop::EntraToken, token::router(handle.clone()));
+    token.merge(faults.wrap(Hop::EntraDiscovery, discovery::router(handle)))
+}

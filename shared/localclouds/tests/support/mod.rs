@@ -3,14 +3,11 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
-use carnet_localclouds::faults::Faults;
-use carnet_localclouds::jwt::Keys;
 use carnet_localclouds::local::{Endpoints, Handle, Shared};
-use carnet_localclouds::tls::Authority;
 use carnet_localclouds::world::{self, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Once, OnceLock, RwLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 pub const ROLE: &str = "reader-role";
@@ -19,6 +16,7 @@ pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 pub fn world() -> World {
     let role = world::Role {
         arn: format!("arn:aws:iam::111122223333:role/{ROLE}"),
+        id: "AROAEXAMPLEEXAMPLE000".to_owned(),
         policies: Vec::new(),
         tags: BTreeMap::new(),
     };
@@ -27,6 +25,7 @@ pub fn world() -> World {
             account: "111122223333".to_owned(),
             region: "eu-central-1".to_owned(),
             org_id: None,
+            issuer: "https://127.0.0.1:1".to_owned(),
             outbound_federation: true,
             roles: BTreeMap::from([(ROLE.to_owned(), role)]),
             access_keys: BTreeMap::new(),
@@ -54,29 +53,27 @@ pub fn account(folder: PathBuf, readers: &[&str], hierarchical: bool) -> world::
 }
 
 pub fn handle(world: World) -> Handle {
-    let endpoints = OnceLock::new();
-    let _ = endpoints.set(Endpoints {
+    install_crypto();
+    let shared = Shared::new(world).unwrap();
+    let _ = shared.endpoints.set(Endpoints {
         aws_sts: "https://127.0.0.1:1".to_owned(),
         aws_iam: "https://127.0.0.1:1".to_owned(),
         aws_issuer: "https://127.0.0.1:1".to_owned(),
         entra_authority: "https://127.0.0.1:1".to_owned(),
         azure_blob: "https://127.0.0.1:1".to_owned(),
     });
-    Arc::new(Shared {
-        world: RwLock::new(world),
-        faults: Faults::default(),
-        aws_keys: Keys::generate().unwrap(),
-        entra_keys: Keys::generate().unwrap(),
-        authority: Authority::new().unwrap(),
-        endpoints,
-    })
+    Arc::new(shared)
 }
 
-pub fn client() -> reqwest::Client {
+fn install_crypto() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+pub fn client() -> reqwest::Client {
+    install_crypto();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
@@ -126,5 +123,5 @@ pub fn token(handle: &Handle, object_id: &str, audience: &str) -> String {
         "nbf": now,
         "exp": now + 3600,
     });
-    handle.entra_keys.sign(&claims, carnet_localclouds::jwt::Algorithm::Rs256)
+    handle.entra_keys.sign(&claims, carnet_localclouds::jwt::Algorithm::Rs256).unwrap()
 }

@@ -1,0 +1,112 @@
+//! What a client needs to know, and how it is written for one.
+
+use super::Handle;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Written as JSON once everything answers. It holds an access key of the stand-ins.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct State {
+    pub ca_file: PathBuf,
+    pub aws: AwsState,
+    pub entra: EntraState,
+    pub azure: AzureState,
+    /// Function name to the base URL of its API.
+    pub functions: BTreeMap<String, String>,
+    /// The control listener: `PUT`/`DELETE /faults`, `GET /requests`.
+    pub control: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AwsState {
+    pub sts: String,
+    pub iam: String,
+    pub issuer: String,
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct EntraState {
+    pub authority: String,
+    pub tenant_id: String,
+    /// Empty if the operator has no identity.
+    pub client_id: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AzureState {
+    /// Account name to its base URL, `https://127.0.0.1:PORT/account`.
+    pub blob: BTreeMap<String, String>,
+}
+
+impl State {
+    pub(super) fn of(
+        handle: &Handle,
+        ca_file: PathBuf,
+        control: String,
+        functions: BTreeMap<String, String>,
+    ) -> State {
+        let world = handle.world();
+        let endpoints = handle.endpoints.get();
+        let url = |of: fn(&super::Endpoints) -> &String| endpoints.map(of).cloned().unwrap_or_default();
+        let secret = world.aws.access_keys.get(&world.operator).map(|key| key.secret.clone());
+        let blob = url(|e| &e.azure_blob);
+        State {
+            ca_file,
+            aws: AwsState {
+                sts: url(|e| &e.aws_sts),
+                iam: url(|e| &e.aws_iam),
+                issuer: url(|e| &e.aws_issuer),
+                region: world.aws.region.clone(),
+                access_key_id: world.operator.clone(),
+                secret_access_key: secret.unwrap_or_default(),
+            },
+            entra: EntraState {
+                authority: url(|e| &e.entra_authority),
+                tenant_id: world.entra.tenant_id.clone(),
+                client_id: world.operator_client_id.clone().unwrap_or_default(),
+            },
+            azure: AzureState {
+                blob: world
+                    .azure
+                    .accounts
+                    .keys()
+                    .map(|name| (name.clone(), format!("{blob}/{name}")))
+                    .collect(),
+            },
+            functions,
+            control,
+        }
+    }
+
+    /// At once or not at all: whoever waits for the file never reads half of it.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        write_private(&partial, &text)?;
+        fs::rename(&partial, path)
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+pub(super) fn write_ca(folder: &Path, pem: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let path = std::path::absolute(folder.join("ca.pem"))?;
+    fs::write(&path, pem)?;
+    Ok(path)
+}

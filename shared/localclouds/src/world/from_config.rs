@@ -1,0 +1,221 @@
+//! The world a configuration describes.
+
+use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use carnet_trust::aws::{Effect, OneOrMany, Policy, Statement};
+use carnet_trust::config::{Config, Principal};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// Until the listeners run and the issuer has its URL.
+const NO_ISSUER_YET: &str = "https://issuer.invalid";
+/// AWS gives a function's session hours; the figure is ours.
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// What Entra answers as `expires_in` to an application.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);
+
+/// Something that only the stand-ins need and the configuration leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorldError {
+    NoInstance,
+    NoFolder { container: String },
+    NotAFolder { container: String, folder: String },
+    NoRandomness,
+}
+
+impl std::fmt::Display for WorldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WorldError::NoInstance => f.write_str(
+                "no [instances] in the configuration: add [instances.operator], whose role people act as",
+            ),
+            WorldError::NoFolder { container } => {
+                write!(f, "no folder stands in for {container}: add \"{container}\" to [local.containers]")
+            }
+            WorldError::NotAFolder { container, folder } => {
+                write!(f, "local.containers.\"{container}\" names {folder}, which is no folder")
+            }
+            WorldError::NoRandomness => f.write_str("the system gave no random bytes for an access key"),
+        }
+    }
+}
+
+impl std::error::Error for WorldError {}
+
+impl World {
+    /// Everything the configuration names, with fresh access keys. Folders and binaries are
+    /// relative to `base`, where the configuration lies.
+    pub fn from_config(config: &Config, base: &Path) -> Result<World, WorldError> {
+        let issuer = config.aws.issuer.clone().unwrap_or_else(|| NO_ISSUER_YET.to_owned());
+        let (operator_name, operator) = operator(config)?;
+        let mut aws = Aws {
+            account: config.aws.account.clone(),
+            region: config.aws.region.clone(),
+            org_id: config.aws.org_id.clone(),
+            issuer: issuer.clone(),
+            outbound_federation: true,
+            roles: roles(config, operator_name)?,
+            access_keys: BTreeMap::new(),
+        };
+        let functions = functions(config, base, &mut aws)?;
+        // The state that is written for people has no session token, so this key needs none.
+        let operator_key = AccessKey {
+            secret: secret()?,
+            session_token: None,
+            role: config.role_name(operator_name),
+            session_name: operator_name.clone(),
+            expires_at: None,
+            function_arn: None,
+            instance_arn: None,
+        };
+        let operator_id = identifier("AKIA")?;
+        aws.access_keys.insert(operator_id.clone(), operator_key);
+        Ok(World {
+            aws,
+            entra: entra(config, &issuer),
+            azure: Azure { accounts: accounts(config, base)? },
+            functions,
+            operator: operator_id,
+            operator_client_id: client_id(config, operator),
+        })
+    }
+}
+
+/// The instance called `operator`, else the first by name.
+fn operator(config: &Config) -> Result<(&String, &Principal), WorldError> {
+    config
+        .instances
+        .get_key_value("operator")
+        .or_else(|| config.instances.first_key_value())
+        .ok_or(WorldError::NoInstance)
+}
+
+fn client_id(config: &Config, principal: &Principal) -> Option<String> {
+    let identity = config.azure.identities.get(principal.azure_identity.as_ref()?)?;
+    Some(identity.client_id.clone())
+}
+
+fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, WorldError> {
+    let mut roles = BTreeMap::new();
+    for (name, principal) in config.principals() {
+        let mut policies = Vec::new();
+        if principal.azure_identity.is_some() {
+            policies.push(config.mint_policy());
+        }
+        if name == operator {
+            policies.push(switch_policy());
+        }
+        let role =
+            Role { arn: config.role_arn(name), id: identifier("AROA")?, policies, tags: BTreeMap::new() };
+        roles.insert(config.role_name(name), role);
+    }
+    Ok(roles)
+}
+
+/// An account's administrator switches outbound federation on; here the operator stands for one.
+fn switch_policy() -> Policy {
+    Policy::new(vec![Statement {
+        sid: Some("SwitchOutboundFederation".to_owned()),
+        effect: Effect::Allow,
+        action: OneOrMany(vec![
+            "iam:EnableOutboundWebIdentityFederation".to_owned(),
+            "iam:DisableOutboundWebIdentityFederation".to_owned(),
+            "iam:GetOutboundWebIdentityFederationInfo".to_owned(),
+        ]),
+        not_action: OneOrMany::default(),
+        resource: OneOrMany(vec!["*".to_owned()]),
+        condition: BTreeMap::new(),
+    }])
+}
+
+fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<String, Function>, WorldError> {
+    let mut functions = BTreeMap::new();
+    for (name, principal) in &config.functions {
+        let access_key_id = identifier("ASIA")?;
+        let key = AccessKey {
+            secret: secret()?,
+            session_token: Some(session_token()?),
+            role: config.role_name(name),
+            session_name: name.clone(),
+            expires_at: Some(SystemTime::now() + SESSION),
+            function_arn: Some(config.function_arn(name)),
+            instance_arn: None,
+        };
+        aws.access_keys.insert(access_key_id.clone(), key);
+        let places = principal
+            .reads
+            .iter()
+            .filter_map(|place| Some((place.clone(), config.places.get(place)?.to_string())));
+        let function = Function {
+            role: config.role_name(name),
+            access_key_id,
+            arn: config.function_arn(name),
+            client_id: client_id(config, principal),
+            places: places.collect(),
+            binary: config.local.functions.get(name).map(|path| base.join(path)),
+        };
+        functions.insert(name.clone(), function);
+    }
+    Ok(functions)
+}
+
+fn entra(config: &Config, issuer: &str) -> Entra {
+    let mut credentials = config.federated_credentials(issuer);
+    let applications = config.azure.identities.iter().map(|(name, identity)| {
+        let application = Application {
+            name: name.clone(),
+            object_id: identity.object_id.clone(),
+            federated_credentials: credentials.remove(name).unwrap_or_default(),
+            spreading_until: None,
+            blocked_by: None,
+        };
+        (identity.client_id.clone(), application)
+    });
+    let applications = applications.collect();
+    Entra { tenant_id: config.azure.tenant_id.clone(), applications, token_lifetime: TOKEN_LIFETIME }
+}
+
+fn accounts(config: &Config, base: &Path) -> Result<BTreeMap<String, StorageAccount>, WorldError> {
+    let mut accounts: BTreeMap<String, StorageAccount> = BTreeMap::new();
+    for ((account, container), identities) in config.readers() {
+        let path = format!("{account}/{container}");
+        let Some(folder) = config.local.containers.get(&path) else {
+            return Err(WorldError::NoFolder { container: path });
+        };
+        if !base.join(folder).is_dir() {
+            return Err(WorldError::NotAFolder { container: path, folder: folder.clone() });
+        }
+        let readers = identities.iter().filter_map(|name| config.azure.identities.get(name));
+        let container_entry = Container {
+            folder: base.join(folder),
+            readers: readers.map(|identity| identity.object_id.clone()).collect(),
+        };
+        accounts.entry(account).or_default().containers.insert(container, container_entry);
+    }
+    Ok(accounts)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], WorldError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| WorldError::NoRandomness)?;
+    Ok(bytes)
+}
+
+/// AWS's unique ids: a prefix for the kind, then 16 characters of base 32.
+fn identifier(prefix: &str) -> Result<String, WorldError> {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bytes = random::<16>()?;
+    let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    Ok(prefix.chars().chain(letters).collect())
+}
+
+fn secret() -> Result<String, WorldError> {
+    Ok(STANDARD.encode(random::<30>()?))
+}
+
+fn session_token() -> Result<String, WorldError> {
+    Ok(STANDARD.encode(random::<120>()?))
+}
