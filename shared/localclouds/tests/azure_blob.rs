@@ -13,32 +13,43 @@ use http::header::{
 };
 use md5::{Digest as _, Md5};
 use reqwest::{Method, RequestBuilder, Response};
+use std::sync::LazyLock;
 use std::time::SystemTime;
-use support::{Folder, account, client, handle, token, world};
+use support::{Folder, client, handle, token, world};
 
 const READER: &str = "99999999-0000-0000-0000-000000000001";
 
-/// An account `files` with a container `docs` over a folder.
+/// Keys take a second to make: all tests share them, each with an account of its own.
+static SHARED: LazyLock<Handle> = LazyLock::new(|| handle(world()));
+
+/// An account with a container `docs` over a folder.
 struct Service {
     handle: Handle,
     listening: Listening,
     folder: Folder,
+    account: String,
+    client: reqwest::Client,
 }
 
 impl Service {
     async fn new(hierarchical: bool) -> Self {
         let folder = Folder::new();
-        let mut world = world();
-        world.azure.accounts.insert("files".to_owned(), account(folder.path(), &[READER], hierarchical));
-        let handle = handle(world);
+        let handle = SHARED.clone();
+        let account = format!("files{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let entry = support::account(folder.path(), &[READER], hierarchical);
+        handle.world_mut().azure.accounts.insert(account.clone(), entry);
         let router = azure_blob::router(handle.clone());
         let listening = server::serve(router, Transport::Plain).await.unwrap();
-        Self { handle, listening, folder }
+        Self { handle, listening, folder, account, client: client() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{}/{path}", self.listening.base_url, self.account)
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        client()
-            .request(method, format!("{}/{path}", self.listening.base_url))
+        self.client
+            .request(method, self.url(path))
             .bearer_auth(token(&self.handle, READER, "https://storage.azure.com"))
             .header("x-ms-version", "2026-04-06")
     }
@@ -48,7 +59,7 @@ impl Service {
     }
 
     async fn list(&self, query: &str) -> String {
-        let response = self.get(&format!("files/docs?restype=container&comp=list{query}")).await;
+        let response = self.get(&format!("docs?restype=container&comp=list{query}")).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/xml");
         response.text().await.unwrap()
@@ -90,7 +101,7 @@ async fn a_listing_is_in_byte_order_and_complete() {
     assert_eq!(texts(&xml, "Name"), expected);
     assert!(xml.contains("<NextMarker />"));
     assert!(xml.contains("ContainerName=\"docs\""));
-    let head = service.call(Method::HEAD, "files/docs/a/10").send().await.unwrap();
+    let head = service.call(Method::HEAD, "docs/a/10").send().await.unwrap();
     assert_eq!(format!("\"{}\"", texts(&xml, "Etag")[3]), header(&head, "etag"));
     assert_eq!(texts(&xml, "Content-MD5")[3], header(&head, "content-md5"));
     assert_eq!(texts(&xml, "Last-Modified")[3], header(&head, "last-modified"));
@@ -183,7 +194,7 @@ async fn a_hierarchical_account_puts_the_slash_first_and_shows_directories() {
         }
     }
     assert_eq!(joined, texts(&xml, "Name"));
-    let directory = service.get("files/docs/Path%20A").await;
+    let directory = service.get("docs/Path%20A").await;
     assert_eq!((directory.status().as_u16(), header(&directory, "x-ms-meta-hdi_isfolder")), (200, "true"));
     assert!(directory.bytes().await.unwrap().is_empty());
 }
@@ -196,15 +207,15 @@ async fn names_that_xml_cannot_carry_are_encoded_and_said_to_be() {
     let xml = service.list("").await;
     assert!(xml.contains("<Name>a&amp;b &lt;c&gt;</Name>"), "{xml}");
     assert!(xml.contains("<Name Encoded=\"true\">line%0Abreak%20%C3%A9</Name>"), "{xml}");
-    let response = service.get("files/docs/line%0Abreak%20%C3%A9").await;
+    let response = service.get("docs/line%0Abreak%20%C3%A9").await;
     assert_eq!(response.text().await.unwrap(), "y");
-    assert_eq!(service.get("files/docs/a%26b%20%3Cc%3E").await.text().await.unwrap(), "x");
+    assert_eq!(service.get("docs/a%26b%20%3Cc%3E").await.text().await.unwrap(), "x");
 }
 
 #[tokio::test]
 async fn parameters_out_of_range_are_refused() {
     let service = Service::new(false).await;
-    let list = "files/docs?restype=container&comp=list";
+    let list = "docs?restype=container&comp=list";
     for (query, code) in [
         ("&maxresults=0", "OutOfRangeQueryParameterValue"),
         ("&maxresults=-1", "OutOfRangeQueryParameterValue"),
@@ -221,11 +232,8 @@ async fn parameters_out_of_range_are_refused() {
 async fn a_whole_read_says_everything_about_the_blob() {
     let service = Service::new(false).await;
     service.folder.write("a/hello.txt", "hello world");
-    let response = service
-        .call(Method::GET, "files/docs/a/hello.txt")
-        .header("x-ms-client-request-id", "mine")
-        .send()
-        .await;
+    let response =
+        service.call(Method::GET, "docs/a/hello.txt").header("x-ms-client-request-id", "mine").send().await;
     let response = response.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "content-length"), "11");
@@ -241,9 +249,9 @@ async fn a_whole_read_says_everything_about_the_blob() {
     assert!(header(&response, "server").starts_with("Windows-Azure-Blob/1.0"));
     assert_eq!(response.text().await.unwrap(), "hello world");
 
-    let head = service.call(Method::HEAD, "files/docs/a/hello.txt").send().await.unwrap();
+    let head = service.call(Method::HEAD, "docs/a/hello.txt").send().await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()[CONTENT_LENGTH]), (200, &"11".parse().unwrap()));
-    let absent = service.call(Method::HEAD, "files/docs/absent").send().await.unwrap();
+    let absent = service.call(Method::HEAD, "docs/absent").send().await.unwrap();
     assert_eq!((absent.status().as_u16(), header(&absent, "x-ms-error-code")), (404, "BlobNotFound"));
     assert!(absent.bytes().await.unwrap().is_empty());
 }
@@ -261,8 +269,7 @@ async fn ranges_are_given_clamped_and_refused() {
         ("bytes=1000000-99999999999999", 1_000_000..3_000_000),
     ] {
         for name in ["range", "x-ms-range"] {
-            let response =
-                service.call(Method::GET, "files/docs/big").header(name, range).send().await.unwrap();
+            let response = service.call(Method::GET, "docs/big").header(name, range).send().await.unwrap();
             assert_eq!(response.status(), 206, "{range}");
             let content_range = format!("bytes {}-{}/3000000", expected.start, expected.end - 1);
             assert_eq!(response.headers()[CONTENT_RANGE], content_range);
@@ -271,11 +278,10 @@ async fn ranges_are_given_clamped_and_refused() {
             assert_eq!(response.bytes().await.unwrap(), bytes[expected.clone()]);
         }
     }
-    let beyond =
-        service.call(Method::GET, "files/docs/big").header(RANGE, "bytes=3000000-").send().await.unwrap();
+    let beyond = service.call(Method::GET, "docs/big").header(RANGE, "bytes=3000000-").send().await.unwrap();
     assert_eq!(beyond.headers()[CONTENT_RANGE], "bytes */3000000");
     refused(beyond, 416, "InvalidRange").await;
-    let suffix = service.call(Method::GET, "files/docs/big").header(RANGE, "bytes=-5").send().await.unwrap();
+    let suffix = service.call(Method::GET, "docs/big").header(RANGE, "bytes=-5").send().await.unwrap();
     assert_eq!((suffix.status().as_u16(), suffix.bytes().await.unwrap().len()), (200, 3_000_000));
 }
 
@@ -287,14 +293,14 @@ async fn a_range_comes_with_its_own_digest_when_asked() {
     let ask = |name: &'static str, range: &'static str, blob: &'static str| {
         service.call(Method::GET, blob).header(name, "true").header(RANGE, range).send()
     };
-    let md5 = ask("x-ms-range-get-content-md5", "bytes=0-3", "files/docs/digits").await.unwrap();
+    let md5 = ask("x-ms-range-get-content-md5", "bytes=0-3", "docs/digits").await.unwrap();
     assert_eq!(header(&md5, "content-md5"), STANDARD.encode(Md5::digest(b"1234")));
     // The check value of CRC-64/NVME.
-    let crc = ask("x-ms-range-get-content-crc64", "bytes=0-", "files/docs/digits").await.unwrap();
+    let crc = ask("x-ms-range-get-content-crc64", "bytes=0-", "docs/digits").await.unwrap();
     assert_eq!(header(&crc, "x-ms-content-crc64"), STANDARD.encode(0xae8b_1486_0a79_9888_u64.to_le_bytes()));
-    let long = ask("x-ms-range-get-content-md5", "bytes=0-", "files/docs/big").await.unwrap();
+    let long = ask("x-ms-range-get-content-md5", "bytes=0-", "docs/big").await.unwrap();
     refused(long, 400, "InvalidHeaderValue").await;
-    let whole = service.call(Method::GET, "files/docs/digits").header("x-ms-range-get-content-md5", "true");
+    let whole = service.call(Method::GET, "docs/digits").header("x-ms-range-get-content-md5", "true");
     refused(whole.send().await.unwrap(), 400, "InvalidHeaderValue").await;
 }
 
@@ -302,10 +308,10 @@ async fn a_range_comes_with_its_own_digest_when_asked() {
 async fn conditions_pin_the_version_that_was_seen() {
     let service = Service::new(false).await;
     service.folder.write("doc", "one");
-    let seen = service.get("files/docs/doc").await;
+    let seen = service.get("docs/doc").await;
     let (etag, modified) = (seen.headers()[ETAG].clone(), seen.headers()[LAST_MODIFIED].clone());
     let ask = |name, value: &http::HeaderValue| {
-        service.call(Method::GET, "files/docs/doc").header(name, value.clone()).send()
+        service.call(Method::GET, "docs/doc").header(name, value.clone()).send()
     };
     assert_eq!(ask(IF_MATCH, &etag).await.unwrap().status(), 200);
     assert_eq!(ask(IF_UNMODIFIED_SINCE, &modified).await.unwrap().status(), 200);
@@ -319,7 +325,7 @@ async fn conditions_pin_the_version_that_was_seen() {
         assert!(response.bytes().await.unwrap().is_empty());
     }
     service.folder.write("doc", "two");
-    let changed = service.get("files/docs/doc").await;
+    let changed = service.get("docs/doc").await;
     assert_ne!(changed.headers()[ETAG], etag);
     assert_eq!(header(&changed, "content-md5"), STANDARD.encode(Md5::digest(b"two")));
     refused(ask(IF_MATCH, &etag).await.unwrap(), 412, "ConditionNotMet").await;
@@ -340,7 +346,7 @@ async fn a_sidecar_states_properties_and_is_no_blob() {
                      "content_md5": "auto", "metadata": {"owner": "me"}},
             "unhashed": {"content_md5": null}, "wrong": {"content_md5": "AAAAAAAAAAAAAAAAAAAAAA=="}}"#,
     );
-    let page = service.get("files/docs/page").await;
+    let page = service.get("docs/page").await;
     for (name, value) in [
         ("content-type", "text/html"),
         ("cache-control", "max-age=60"),
@@ -350,13 +356,13 @@ async fn a_sidecar_states_properties_and_is_no_blob() {
     ] {
         assert_eq!(header(&page, name), value);
     }
-    assert!(!service.get("files/docs/unhashed").await.headers().contains_key("content-md5"));
-    assert_eq!(header(&service.get("files/docs/wrong").await, "content-md5"), "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert!(!service.get("docs/unhashed").await.headers().contains_key("content-md5"));
+    assert_eq!(header(&service.get("docs/wrong").await, "content-md5"), "AAAAAAAAAAAAAAAAAAAAAA==");
     let xml = service.list("&include=metadata").await;
     assert_eq!(texts(&xml, "Name"), ["page", "unhashed", "wrong"]);
     assert_eq!(texts(&xml, "owner"), ["me"]);
     assert_eq!(texts(&service.list("").await, "owner"), Vec::<String>::new());
-    refused(service.get(&format!("files/docs/{}", azure_blob::SIDECAR)).await, 404, "BlobNotFound").await;
+    refused(service.get(&format!("docs/{}", azure_blob::SIDECAR)).await, 404, "BlobNotFound").await;
 }
 
 #[tokio::test]
@@ -371,7 +377,7 @@ async fn nothing_outside_the_folder_is_reachable() {
     for blob in
         ["file-link", "dir-link/secret", "dir-link", "dir", "dir/", "dir//in", "/dir/in", absolute.as_str()]
     {
-        refused(service.get(&format!("files/docs/{blob}")).await, 404, "BlobNotFound").await;
+        refused(service.get(&format!("docs/{blob}")).await, 404, "BlobNotFound").await;
     }
     let name = outside.path().file_name().unwrap().to_str().unwrap().to_owned();
     for blob in [
@@ -379,9 +385,9 @@ async fn nothing_outside_the_folder_is_reachable() {
         format!("dir%2F..%2F..%2F{name}%2Fsecret"),
         "dir%2F.%2Fin".into(),
     ] {
-        refused(service.get(&format!("files/docs/{blob}")).await, 400, "InvalidUri").await;
+        refused(service.get(&format!("docs/{blob}")).await, 400, "InvalidUri").await;
     }
-    refused(service.get("files/docs/%ff").await, 400, "InvalidUri").await;
+    refused(service.get("docs/%ff").await, 400, "InvalidUri").await;
     assert_eq!(service.names("").await, ["dir/in"]);
 }
 
@@ -389,7 +395,7 @@ async fn nothing_outside_the_folder_is_reachable() {
 async fn who_has_no_valid_token_is_told_where_to_get_one() {
     let service = Service::new(false).await;
     service.folder.write("doc", "x");
-    let url = format!("{}/files/docs/doc", service.listening.base_url);
+    let url = service.url("docs/doc");
     let challenge = format!(
         "Bearer authorization_uri=https://127.0.0.1:1/{}/oauth2/authorize resource_id=https://storage.azure.com",
         support::TENANT
@@ -416,7 +422,7 @@ async fn who_has_no_valid_token_is_told_where_to_get_one() {
     assert!(body.contains("Authentication scheme Bearer is not supported in this version."), "{body}");
     let odd = client().get(&url).bearer_auth(&good).header("x-ms-version", "latest").send().await.unwrap();
     refused(odd, 400, "InvalidHeaderValue").await;
-    let own = token(&service.handle, READER, "https://files.blob.core.windows.net");
+    let own = token(&service.handle, READER, &format!("https://{}.blob.core.windows.net", service.account));
     let own = client().get(&url).bearer_auth(own).header("x-ms-version", "2026-04-06").send().await.unwrap();
     assert_eq!(own.status(), 200);
 }
@@ -425,23 +431,27 @@ async fn who_has_no_valid_token_is_told_where_to_get_one() {
 async fn the_data_role_and_the_firewall_decide() {
     let service = Service::new(false).await;
     service.folder.write("doc", "x");
-    refused(service.get("files/docs/absent").await, 404, "BlobNotFound").await;
-    refused(service.get("files/absent/doc").await, 404, "ContainerNotFound").await;
-    refused(service.get("absent/docs/doc").await, 404, "ResourceNotFound").await;
-    refused(service.get("files?comp=list").await, 403, "AuthorizationPermissionMismatch").await;
+    refused(service.get("docs/absent").await, 404, "BlobNotFound").await;
+    refused(service.get("absent/doc").await, 404, "ContainerNotFound").await;
+    let elsewhere = service.url("docs/doc").replace(&service.account, "nosuchaccount");
+    let elsewhere =
+        client().get(elsewhere).bearer_auth(token(&service.handle, READER, "https://storage.azure.com"));
+    refused(elsewhere.header("x-ms-version", "2026-04-06").send().await.unwrap(), 404, "ResourceNotFound")
+        .await;
+    refused(service.get("?comp=list").await, 403, "AuthorizationPermissionMismatch").await;
     for method in [Method::PUT, Method::DELETE, Method::POST, Method::PATCH] {
-        let write = service.call(method, "files/docs/doc").send().await.unwrap();
+        let write = service.call(method, "docs/doc").send().await.unwrap();
         refused(write, 403, "AuthorizationPermissionMismatch").await;
     }
     assert!(service.folder.join("doc").exists());
 
     let stranger =
         token(&service.handle, "99999999-0000-0000-0000-00000000000f", "https://storage.azure.com");
-    for path in ["files/docs/doc", "files/docs?restype=container&comp=list", "files/absent/doc"] {
-        let url = format!("{}/{path}", service.listening.base_url);
+    for path in ["docs/doc", "docs?restype=container&comp=list", "absent/doc"] {
+        let url = service.url(path);
         let call = client().get(url).bearer_auth(&stranger).header("x-ms-version", "2026-04-06");
         refused(call.send().await.unwrap(), 403, "AuthorizationPermissionMismatch").await;
     }
-    service.handle.world.write().unwrap().azure.accounts.get_mut("files").unwrap().firewalled = true;
-    refused(service.get("files/docs/doc").await, 403, "AuthorizationFailure").await;
+    service.handle.world_mut().azure.accounts.get_mut(&service.account).unwrap().firewalled = true;
+    refused(service.get("docs/doc").await, 403, "AuthorizationFailure").await;
 }

@@ -6,6 +6,7 @@ use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions, R
 use carnet_localclouds::local::Handle;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 use support::{Folder, ROLE, client, handle, world};
 
@@ -22,14 +23,13 @@ fn spec() -> FunctionSpec {
     FunctionSpec::new("echo", binary(), ROLE)
 }
 
-async fn start_in(handle: &Handle, change: impl FnOnce(&mut FunctionSpec, &mut GatewayOptions)) -> Function {
-    let (mut spec, mut options) = (spec(), GatewayOptions::default());
-    change(&mut spec, &mut options);
-    lambda::start(handle.clone(), spec, options).await.unwrap()
-}
+/// Keys take a second to make: all tests share them.
+static SHARED: LazyLock<Handle> = LazyLock::new(|| handle(world()));
 
 async fn start(change: impl FnOnce(&mut FunctionSpec, &mut GatewayOptions)) -> Function {
-    start_in(&handle(world()), change).await
+    let (mut spec, mut options) = (spec(), GatewayOptions::default());
+    change(&mut spec, &mut options);
+    lambda::start(SHARED.clone(), spec, options).await.unwrap()
 }
 
 async fn invoke(function: &Function, payload: Value) -> (Option<String>, Value) {
@@ -293,8 +293,7 @@ async fn a_process_that_fails_at_init_says_why() {
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_nothing_else() {
-    let handle = handle(world());
-    let function = start_in(&handle, |spec, _| {
+    let function = start(|spec, _| {
         spec.env.insert("AZURE_TENANT_ID".to_owned(), "t".to_owned());
     })
     .await;
@@ -328,7 +327,7 @@ async fn the_environment_is_lambdas_and_nothing_else() {
     );
     let id = variables["AWS_ACCESS_KEY_ID"].as_str().unwrap().to_owned();
     {
-        let world = handle.world.read().unwrap();
+        let world = SHARED.world();
         let session = &world.aws.access_keys[&id];
         assert_eq!((session.role.as_str(), session.session_name.as_str()), (ROLE, "echo"));
         assert_eq!(session.secret, variables["AWS_SECRET_ACCESS_KEY"].as_str().unwrap());
@@ -336,10 +335,7 @@ async fn the_environment_is_lambdas_and_nothing_else() {
         assert_eq!(session.function_arn.as_deref(), Some(arn));
     }
     function.stop().await;
-    assert!(
-        !handle.world.read().unwrap().aws.access_keys.contains_key(&id),
-        "the session outlived its environment"
-    );
+    assert!(!SHARED.world().aws.access_keys.contains_key(&id), "the session outlived its environment");
 }
 
 #[tokio::test]
@@ -367,7 +363,7 @@ async fn a_dropped_function_leaves_no_process() {
 #[tokio::test]
 async fn an_unknown_role_is_refused_at_start() {
     let spec = FunctionSpec::new("echo", binary(), "nobody");
-    let refused = lambda::start(handle(world()), spec, GatewayOptions::default()).await;
+    let refused = lambda::start(SHARED.clone(), spec, GatewayOptions::default()).await;
     assert!(refused.err().unwrap().to_string().contains("\"nobody\""));
 }
 
