@@ -1,1 +1,54 @@
-fn main() {}
+//! The `carnet` command.
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | [`args`] | the command line: global options, exit codes, where settings come from |
+//! | [`commands`] | one file a subcommand |
+//! | [`way`] | the way from this process's AWS role to Azure, built from the environment |
+//! | [`location`] | `azure://account/container/...` |
+//! | [`console`] | stdout, stderr, colours, moments in words |
+//! | [`failure`] | how a run ends badly: the error block, the exit code |
+//!
+//! A token is shown by one option of one command (`token --show-token`) and nowhere else.
+
+mod args;
+mod commands;
+mod console;
+mod failure;
+mod location;
+mod way;
+
+use args::Cli;
+use carnet_federation::config::Env;
+use carnet_federation::telemetry;
+use clap::Parser as _;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(cli.global.format),
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    let env = environment(cli.global.verbose);
+    telemetry::init_command(&env, console::stderr_has_colour(), std::io::stderr)?;
+    commands::run(&cli.command, &cli.global, &env)
+}
+
+/// The process's environment; `-v` stands for a `RUST_LOG` that is not set.
+fn environment(verbose: u8) -> Env {
+    let level = match verbose {
+        0 => None,
+        1 => Some("info"),
+        _ => Some("debug"),
+    };
+    let level = level.filter(|_| Env::from_process().get("RUST_LOG").is_none());
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .chain(level.map(|level| ("RUST_LOG".to_owned(), level.to_owned())))
+        .collect()
+}

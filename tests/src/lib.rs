@@ -1,0 +1,192 @@
+//! What the end-to-end tests share: the stage they play on.
+//!
+//! Everything is real but the clouds: real sockets, real signatures, the real function binaries.
+//! The clouds are `carnet-localclouds`, in this process, so that a test can change one letter of a
+//! trust and count the requests that were made.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use carnet_federation::adapter::azure::AzureCredential;
+use carnet_federation::config::{AzureSettings, Env, Faults};
+use carnet_federation::exchange::Entra;
+use carnet_federation::http::Http;
+use carnet_federation::mint::{AwsSession, Outbound};
+use carnet_federation::{Credential, Result};
+use carnet_localclouds::{Local, Options, World};
+use carnet_objects::azure::{AzureBlobs, AzureLocation};
+use carnet_trust::config::Config;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+pub const ACCOUNT: &str = "carnettest";
+pub const CONTAINER: &str = "assets";
+pub const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+pub const CLIENT: &str = "aaaaaaaa-1111-4222-8333-444444444444";
+pub const OBJECT: &str = "bbbbbbbb-1111-4222-8333-444444444444";
+
+/// The stand-ins with one container, whose folder is the test's own.
+pub struct Stage {
+    pub local: Local,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Without functions: for tests that call the crates, or the command.
+    pub async fn new() -> Self {
+        Self::with(Options { functions: Some(Vec::new()), ..Options::default() }).await
+    }
+
+    /// With the real `blob-api` behind an API.
+    pub async fn with_blob_api() -> Self {
+        Self::with(Options { functions: Some(vec!["blob-api".into()]), ..Options::default() }).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("blobs")).expect("a folder for blobs");
+        let text = config(options.functions.as_deref().unwrap_or_default());
+        let config = Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
+        let world = World::from_config(&config, folder.path()).expect("a world");
+        let options = Options { folder: folder.path().to_owned(), ..options };
+        let local = Local::start(world, options).await.expect("the stand-ins start");
+        Self { local, folder }
+    }
+
+    /// Where the container's blobs are files.
+    pub fn blobs(&self) -> PathBuf {
+        self.folder.path().join("blobs")
+    }
+
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.blobs().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, bytes).expect("a blob");
+    }
+
+    /// The environment of a process that reads from the stand-ins.
+    pub fn env(&self) -> Vec<(String, String)> {
+        let state = self.local.state();
+        let blob = state.azure.blob[ACCOUNT].replace(ACCOUNT, "{account}");
+        [
+            ("AWS_ENDPOINT_URL_STS", state.aws.sts),
+            ("AWS_REGION", state.aws.region),
+            ("AWS_ACCESS_KEY_ID", state.aws.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", state.aws.secret_access_key),
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            ("SSL_CERT_FILE", state.ca_file.display().to_string()),
+            ("AZURE_AUTHORITY_HOST", state.entra.authority),
+            ("AZURE_TENANT_ID", state.entra.tenant_id),
+            ("AZURE_CLIENT_ID", state.entra.client_id),
+            ("CARNET_AZURE_BLOB_ENDPOINT", blob),
+            ("CARNET_SPREADING_WINDOW_SECONDS", "0".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    /// A client that trusts the stand-ins' CA.
+    pub fn http(&self) -> Http {
+        Http::from_env(&self.env().into_iter().collect::<Env>()).expect("an HTTP client")
+    }
+
+    /// A caller of the function's API.
+    pub fn client(&self) -> reqwest::Client {
+        self.http().client()
+    }
+
+    /// The base URL of a function's API.
+    pub fn api(&self, function: &str) -> String {
+        self.local.state().functions[function].clone()
+    }
+
+    /// The way to Azure, in this process, with `change` made to its settings.
+    pub async fn credential(&self, change: impl FnOnce(&mut AzureSettings)) -> Result<Credential<Entra>> {
+        let mut faults = Faults::default();
+        let env: Env = self.env().into_iter().collect();
+        let mut settings = AzureSettings::read(&env, &mut faults).expect("settings");
+        change(&mut settings);
+        let http = self.http();
+        let mint = Outbound::new(self.session(&http).await?, http.clone())?;
+        Ok(Credential::new(Arc::new(mint), Entra::new(http, &settings)?))
+    }
+
+    async fn session(&self, http: &Http) -> Result<AwsSession> {
+        let state = self.local.state().aws;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.aws_token_services())
+            .region(Region::new(state.region))
+            .endpoint_url(state.sts)
+            .credentials_provider(Credentials::new(state.access_key_id, state.secret_access_key, None, None, "stage"))
+            .load()
+            .await;
+        AwsSession::from_config(config)
+    }
+
+    /// The container, through the official client.
+    pub async fn source(&self) -> Result<Arc<AzureBlobs>> {
+        let credential = AzureCredential::new(self.credential(|_| {}).await?);
+        let template = self.env().into_iter().find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT").expect("set above").1;
+        let location = AzureLocation::new(&template, ACCOUNT, CONTAINER).expect("a location");
+        Ok(Arc::new(AzureBlobs::new(&self.http(), credential, &location)?))
+    }
+}
+
+/// The repository's folder.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository")
+}
+
+/// A binary that `cargo xtask test` has built: the one a variable names, else the one beside this
+/// test's own build.
+pub fn binary(name: &str) -> PathBuf {
+    let variable = format!("CARNET_BIN_{}", name.replace('-', "_").to_uppercase());
+    if let Some(path) = std::env::var_os(&variable) {
+        return PathBuf::from(path);
+    }
+    let test = std::env::current_exe().expect("this test's own path");
+    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build -p {name}`, or set {variable}", path.display());
+    path
+}
+
+fn config(functions: &[String]) -> String {
+    let mut text = format!(
+        r#"
+[aws]
+account = "123456789012"
+region = "eu-central-1"
+stack = "carnet"
+
+[azure]
+tenant_id = "{TENANT}"
+cloud = "public"
+
+[azure.identities.reader]
+client_id = "{CLIENT}"
+object_id = "{OBJECT}"
+
+[places.assets]
+url = "azure://{ACCOUNT}/{CONTAINER}"
+
+[instances.operator]
+reads = ["assets"]
+azure_identity = "reader"
+
+[functions.blob-api]
+reads = ["assets"]
+azure_identity = "reader"
+
+[local.containers]
+"{ACCOUNT}/{CONTAINER}" = "blobs"
+"#
+    );
+    if !functions.is_empty() {
+        text.push_str("\n[local.functions]\n");
+        for function in functions {
+            text.push_str(&format!("{function} = {:?}\n", binary(function)));
+        }
+    }
+    text
+}

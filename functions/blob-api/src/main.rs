@@ -1,1 +1,47 @@
-fn main() {}
+//! API Gateway -> list and read Azure Blobs, without a stored key.
+//!
+//! Reads its settings, makes one source a place, fetches the first token before the first event,
+//! and serves. What a request is answered is in `carnet-object-api`.
+
+mod settings;
+
+use carnet_federation::adapter::azure::AzureCredential;
+use carnet_federation::config::Env;
+use carnet_federation::exchange::Entra;
+use carnet_federation::http::Http;
+use carnet_federation::mint::{AwsSession, Outbound};
+use carnet_federation::{Credential, Result, Scope, deadline, doctor, telemetry};
+use carnet_object_api::{Api, serve};
+use carnet_objects::azure::SCOPE;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Of the 10 s that Lambda gives the init phase.
+const WARM_UP: Duration = Duration::from_secs(6);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::result::Result<(), lambda_runtime::Error> {
+    let api = start(&Env::from_process()).await?;
+    serve(api).await
+}
+
+async fn start(env: &Env) -> Result<Api> {
+    telemetry::init_lambda(env)?;
+    let settings = settings::read(env)?;
+    let http = Http::from_env(env)?;
+    let session = AwsSession::load(&http).await?;
+    let mint = Outbound::new(session, http.clone())?;
+    let entra = Entra::new(http.clone(), &settings.azure)?;
+    let credential = AzureCredential::new(Credential::new(Arc::new(mint), entra));
+    let places = settings.sources(&http, &credential)?;
+    warm_up(credential.credential()).await;
+    let doctor = move || doctor::azure(credential.credential().clone(), Scope::new(SCOPE));
+    Ok(Api::new(places, doctor))
+}
+
+/// The first event finds a token waiting. If there is none to be had, that event says why.
+async fn warm_up(credential: &Credential<Entra>) {
+    if let Err(error) = deadline::within(WARM_UP, credential.token(&Scope::new(SCOPE))).await {
+        tracing::warn!(%error, "no token at init; the first request tries again");
+    }
+}

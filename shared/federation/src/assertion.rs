@@ -125,8 +125,7 @@ impl Claims {
     }
 
     pub fn expiry(&self) -> Option<SystemTime> {
-        self.expires_at
-            .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+        self.expires_at.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
     }
 }
 

@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// Makes proofs of who we are.
 pub trait Mint: Send + Sync {
+    /// Who makes the proof, for reports.
+    fn target(&self) -> &str;
+
     /// A fresh proof for one audience; its kind (JWT, signed AWS request) travels with it.
     fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>>;
 }
@@ -21,11 +24,7 @@ pub trait Exchange: Send + Sync + 'static {
     /// The audience its proofs must be made for.
     fn audience(&self) -> &Audience;
 
-    fn exchange<'a>(
-        &'a self,
-        proof: &'a Assertion,
-        scope: &'a Scope,
-    ) -> BoxFuture<'a, Result<Self::Output>>;
+    fn exchange<'a>(&'a self, proof: &'a Assertion, scope: &'a Scope) -> BoxFuture<'a, Result<Self::Output>>;
 }
 
 /// Gives live tokens for a scope, whatever it takes: from the cache, or by minting and exchanging.

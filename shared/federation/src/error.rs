@@ -89,6 +89,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is the store's plain answer to what was asked, rather than a failure of the way.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Kind::NotFound | Kind::Changed | Kind::NotModified | Kind::OutOfRange)
+    }
+
     /// Whether the same request may be sent again.
     pub fn is_transient(self) -> bool {
         matches!(self, Kind::Throttled | Kind::Unavailable)
@@ -264,5 +269,33 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl serde::Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let inner = &*self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("hop", inner.hop.as_str())?;
+        map.serialize_entry("kind", inner.kind.as_str())?;
+        map.serialize_entry("target", &inner.target)?;
+        map.serialize_entry("message", &inner.message)?;
+        let optional = [
+            ("code", inner.code.as_deref()),
+            ("field", inner.field),
+            ("presented", inner.presented.as_deref()),
+            ("change", inner.hint.map(|hint| hint.advice)),
+            ("request_id", inner.request_id.as_deref()),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        if let Some(hint) = inner.hint {
+            map.serialize_entry("help", &hint.link())?;
+        }
+        map.end()
     }
 }

@@ -9,6 +9,7 @@
 //! | [`entra`] | the token endpoint, discovery, keys |
 //! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
+//! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
 //! | [`server`], [`tls`], [`jwt`] | listeners, the CA of one's own, signing and checking |
 
@@ -16,6 +17,7 @@ pub mod aws;
 pub mod azure_blob;
 pub mod entra;
 pub mod faults;
+pub mod imds;
 pub mod jwt;
 pub mod lambda;
 pub mod local;

@@ -1,5 +1,6 @@
 //! The running whole.
 
+mod functions;
 mod state;
 
 pub use state::{AwsState, AzureState, EntraState, State};
@@ -7,11 +8,13 @@ pub use state::{AwsState, AzureState, EntraState, State};
 use crate::entra::Issuers;
 use crate::faults::{Faults, Hop, Rule, control};
 use crate::jwt::{KeyError, Keys};
+use crate::lambda::{Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
-use crate::{aws, azure_blob, entra, lambda};
+use crate::{aws, azure_blob, entra};
 use axum::Router;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
@@ -81,14 +84,18 @@ impl Shared {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// Where the CA's certificate is written, as `ca.pem`.
     pub folder: PathBuf,
     /// Where the state is written, if anywhere.
     pub state_file: Option<PathBuf>,
-    /// The functions to run; `None` for all that have a binary.
+    /// The functions to run, each with a binary; `None` for all whose binary exists.
     pub functions: Option<Vec<String>>,
+    /// For every function, stronger than what is set otherwise.
+    pub function_env: BTreeMap<String, String>,
+    /// Gets every line the functions write.
+    pub log_sink: Option<LogSink>,
     /// Whether the API checks its callers' SigV4.
     pub check_callers: bool,
     /// How long the federated credentials take to spread.
@@ -123,9 +130,10 @@ impl std::error::Error for LocalError {
 /// The stand-ins, listening.
 pub struct Local {
     pub shared: Handle,
+    /// The functions that run, by name.
+    pub functions: BTreeMap<String, Function>,
     state: State,
     listeners: Vec<Listening>,
-    functions: lambda::Running,
 }
 
 impl Local {
@@ -141,21 +149,16 @@ impl Local {
             .map_err(|e| LocalError::at("writing the CA's certificate", e))?;
 
         let (listeners, control) = listen(&handle).await?;
-        let names = || handle.world().functions.keys().cloned().collect();
-        let lambda_options = lambda::Options {
-            functions: options.functions.clone().unwrap_or_else(names),
-            check_callers: options.check_callers,
-            ca_file: Some(ca_file.clone()),
-        };
-        let functions = lambda::start_all(&handle, &lambda_options)
+        let functions = functions::start(&handle, &options, &ca_file)
             .await
-            .map_err(|e| LocalError::at("starting the functions", e))?;
+            .map_err(|e| LocalError::at("starting a function", e))?;
 
-        let state = State::of(&handle, ca_file, control, functions.apis.clone());
+        let apis = functions.values().map(|f| (f.name().to_owned(), f.base_url().to_owned())).collect();
+        let state = State::of(&handle, ca_file, control, apis);
         if let Some(path) = &options.state_file {
             state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
         }
-        Ok(Local { shared: handle, state, listeners, functions })
+        Ok(Local { shared: handle, functions, state, listeners })
     }
 
     pub fn state(&self) -> State {
@@ -163,7 +166,9 @@ impl Local {
     }
 
     pub async fn stop(self) {
-        self.functions.stop().await;
+        for function in self.functions.into_values() {
+            function.stop().await;
+        }
         for listener in self.listeners {
             listener.stop().await;
         }

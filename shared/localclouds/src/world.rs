@@ -33,10 +33,9 @@ pub struct Function {
     pub access_key_id: String,
     /// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`
     pub arn: String,
-    /// The Azure application it signs in to.
-    pub client_id: Option<String>,
-    /// Place name to its URL, `azure://account/container/prefix`.
-    pub places: BTreeMap<String, String>,
+    /// What the configuration says of it, as environment variables. Those that name listeners are
+    /// added when these run.
+    pub environment: BTreeMap<String, String>,
     pub binary: Option<PathBuf>,
 }
 

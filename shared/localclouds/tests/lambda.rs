@@ -2,8 +2,12 @@
 
 mod support;
 
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions, ResponseTransferMode};
 use carnet_localclouds::local::Handle;
+use carnet_localclouds::world::AccessKey;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -376,4 +380,52 @@ async fn an_unsigned_caller_is_refused_when_the_api_checks() {
     assert_eq!(json_of(response).await, json!({ "message": "Missing Authentication Token" }));
     assert_eq!(function.environments_started(), 0);
     function.stop().await;
+}
+
+#[tokio::test]
+async fn a_signed_caller_is_named_in_the_event() {
+    let function = start(|_, options| options.check_sigv4 = true).await;
+    let key = AccessKey {
+        secret: "caller-secret".to_owned(),
+        session_token: None,
+        role: ROLE.to_owned(),
+        session_name: "caller".to_owned(),
+        expires_at: None,
+        function_arn: None,
+        instance_arn: None,
+    };
+    SHARED.world_mut().aws.access_keys.insert("AKIACALLER".to_owned(), key);
+    let url = format!("{}/azure/docs?prefix=a%2Fb", function.base_url());
+    let call = |secret: &str| {
+        let signed = signed_headers(&url, secret).into_iter();
+        signed.fold(client().get(&url), |call, (name, value)| call.header(name, value)).send()
+    };
+    let answer = call("caller-secret").await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let identity = json_of(answer).await["requestContext"]["identity"].clone();
+    assert_eq!(identity["accessKey"], "AKIACALLER");
+    let arn = format!("arn:aws:sts::111122223333:assumed-role/{ROLE}/caller");
+    assert_eq!(identity["userArn"], arn);
+    let forged = call("another-secret").await.unwrap();
+    assert_eq!(forged.status(), 403);
+    assert_eq!(forged.headers()["x-amzn-errortype"], "InvalidSignatureException");
+    let message = json_of(forged).await["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("The request signature we calculated does not match"), "{message}");
+    function.stop().await;
+}
+
+fn signed_headers(url: &str, secret: &str) -> Vec<(String, String)> {
+    let identity = Credentials::new("AKIACALLER", secret, None, None, "test").into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("execute-api")
+        .time(std::time::SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(b"")).unwrap();
+    let (instructions, _signature) = sign(request, &parameters).unwrap().into_parts();
+    instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

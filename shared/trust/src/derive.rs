@@ -12,6 +12,15 @@ pub const MAX_ROLE_NAME: usize = 64;
 pub const PROOF_SECONDS: u64 = 300;
 
 impl AzureCloud {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            AzureCloud::Public => "public",
+            AzureCloud::UsGovernment => "usgovernment",
+            AzureCloud::China => "china",
+        }
+    }
+
     /// Microsoft, "Workload identity federation": the audience of each national cloud.
     pub fn exchange_audience(self) -> &'static str {
         match self {

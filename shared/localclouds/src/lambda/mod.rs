@@ -2,7 +2,6 @@
 //!
 //! | module | what happens there |
 //! |---|---|
-//! | [`roster`] | the functions of a world, with the variables that lead them to the stand-ins |
 //! | [`spec`] | what a function and its API are made of |
 //! | [`gateway`] | API Gateway: a request becomes an event, a reply becomes a response |
 //! | [`event`] | the event of a REST API's Lambda proxy integration |
@@ -27,7 +26,6 @@ mod invocation;
 mod invoke_api;
 mod logs;
 mod pool;
-mod roster;
 mod runtime_api;
 mod spec;
 mod variables;
@@ -35,7 +33,6 @@ mod variables;
 pub use event::{Arrival, Identity, rest_proxy_event};
 pub use invocation::{FunctionError, InvokeOutput, MAX_PAYLOAD, MAX_STREAM};
 pub use logs::{LogSink, Logs};
-pub use roster::{Options, Running, start_all};
 pub use spec::{FunctionSpec, GatewayOptions, ResponseTransferMode};
 
 use crate::local::Handle;

@@ -9,8 +9,6 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct FunctionSpec {
     pub name: String,
-    /// Made of the world's region and account if absent.
-    pub arn: Option<String>,
     /// Run as `bootstrap` is.
     pub binary: PathBuf,
     /// A role's name in the world.
@@ -35,7 +33,6 @@ impl FunctionSpec {
     pub fn new(name: impl Into<String>, binary: impl Into<PathBuf>, role: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            arn: None,
             binary: binary.into(),
             role: role.into(),
             access_key_id: None,

@@ -42,8 +42,7 @@ fn missing(what: String) -> io::Error {
 }
 
 pub(crate) fn function_arn(world: &World, spec: &FunctionSpec) -> String {
-    let (region, account) = (&world.aws.region, &world.aws.account);
-    spec.arn.clone().unwrap_or_else(|| format!("arn:aws:lambda:{region}:{account}:function:{}", spec.name))
+    format!("arn:aws:lambda:{}:{}:function:{}", world.aws.region, world.aws.account, spec.name)
 }
 
 pub(crate) fn of_environment(

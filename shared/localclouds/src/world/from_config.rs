@@ -24,6 +24,7 @@ pub enum WorldError {
     NoFolder { container: String },
     NotAFolder { container: String, folder: String },
     NoRandomness,
+    NoBase { base: String },
 }
 
 impl std::fmt::Display for WorldError {
@@ -38,6 +39,7 @@ impl std::fmt::Display for WorldError {
             WorldError::NotAFolder { container, folder } => {
                 write!(f, "local.containers.\"{container}\" names {folder}, which is no folder")
             }
+            WorldError::NoBase { base } => write!(f, "{base} is no path that could be made absolute"),
             WorldError::NoRandomness => f.write_str("the system gave no random bytes for an access key"),
         }
     }
@@ -49,6 +51,8 @@ impl World {
     /// Everything the configuration names, with fresh access keys. Folders and binaries are
     /// relative to `base`, where the configuration lies.
     pub fn from_config(config: &Config, base: &Path) -> Result<World, WorldError> {
+        let base = &std::path::absolute(base)
+            .map_err(|_| WorldError::NoBase { base: base.display().to_string() })?;
         let issuer = config.aws.issuer.clone().unwrap_or_else(|| NO_ISSUER_YET.to_owned());
         let (operator_name, operator) = operator(config)?;
         let mut aws = Aws {
@@ -145,21 +149,33 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
             instance_arn: None,
         };
         aws.access_keys.insert(access_key_id.clone(), key);
-        let places = principal
-            .reads
-            .iter()
-            .filter_map(|place| Some((place.clone(), config.places.get(place)?.to_string())));
         let function = Function {
             role: config.role_name(name),
             access_key_id,
             arn: config.function_arn(name),
-            client_id: client_id(config, principal),
-            places: places.collect(),
+            environment: environment(config, principal),
             binary: config.local.functions.get(name).map(|path| base.join(path)),
         };
         functions.insert(name.clone(), function);
     }
     Ok(functions)
+}
+
+fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
+    let places: Vec<String> = principal
+        .reads
+        .iter()
+        .filter_map(|name| Some(format!("{name}={}", config.places.get(name)?)))
+        .collect();
+    let mut environment = BTreeMap::from([
+        ("AZURE_TENANT_ID".to_owned(), config.azure.tenant_id.clone()),
+        ("CARNET_AZURE_CLOUD".to_owned(), config.azure.cloud.name().to_owned()),
+        ("CARNET_PLACES".to_owned(), places.join(",")),
+    ]);
+    if let Some(client_id) = client_id(config, principal) {
+        environment.insert("AZURE_CLIENT_ID".to_owned(), client_id);
+    }
+    environment
 }
 
 fn entra(config: &Config, issuer: &str) -> Entra {

@@ -22,10 +22,10 @@ pub fn world() -> World {
     };
     World {
         aws: world::Aws {
+            issuer: "https://issuer.invalid".to_owned(),
             account: "111122223333".to_owned(),
             region: "eu-central-1".to_owned(),
             org_id: None,
-            issuer: "https://127.0.0.1:1".to_owned(),
             outbound_federation: true,
             roles: BTreeMap::from([(ROLE.to_owned(), role)]),
             access_keys: BTreeMap::new(),

@@ -1,0 +1,75 @@
+//! The command line.
+
+use crate::commands::Command;
+use clap::builder::styling::{AnsiColor, Styles};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+Settings (environment variables):
+  AWS credentials and region       as the AWS SDKs read them: variables, profile, container, instance
+  AZURE_TENANT_ID                  the directory (tenant) of the identity
+  AZURE_CLIENT_ID                  the client id of the managed identity or app registration
+  AZURE_AUTHORITY_HOST             another token service than the public cloud's
+  CARNET_AZURE_CLOUD               public (default), usgovernment or china
+  CARNET_AZURE_AUDIENCE            another audience than the cloud's own
+  CARNET_AZURE_BLOB_ENDPOINT       another blob endpoint, with {account} in it
+  CARNET_SPREADING_WINDOW_SECONDS  how long a refusal that may still be spreading is tried again
+  SSL_CERT_FILE                    a private CA, beside the public ones
+  HTTPS_PROXY, ALL_PROXY, NO_PROXY, RUST_LOG, NO_COLOR
+
+Exit codes:
+  0  done
+  1  anything not named below
+  2  the command line is wrong
+  3  not configured: a setting or credential is missing or malformed; nothing was asked of Azure
+  4  refused: trust is wrong (federated credential, tenant, client, clock), or the token was not taken
+  5  forbidden: the identity is known but may not do this (role assignment, firewall, IAM policy)
+  6  not found
+  7  changed: the object is another version, or a condition or range does not hold
+  8  unavailable: throttled, unreachable, or out of time; the same command may work later
+  9  malformed: an answer or the bytes of an object cannot be right; nothing of them may be used";
+
+/// From an AWS role to Azure, without a key.
+///
+/// Mints a token with the AWS credentials at hand (a Lambda function's, an instance profile's, a
+/// profile of the AWS CLI), trades it at Microsoft Entra ID, and reads blobs with what it gets.
+#[derive(clap::Parser)]
+#[command(name = "carnet", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(clap::Args)]
+pub struct Global {
+    /// How results and errors are written
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, hide_possible_values = true, value_name = "text|json")]
+    pub format: Format,
+    /// Nothing on stderr but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more on stderr: each hop (-v), each step (-vv). RUST_LOG, if set, decides instead
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

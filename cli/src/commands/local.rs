@@ -1,0 +1,151 @@
+//! `carnet local`
+
+pub mod exports;
+mod places;
+
+use crate::args::{Format, Global};
+use crate::console;
+use crate::failure::Failure;
+use carnet_localclouds::faults::Rule;
+use carnet_localclouds::{Local, Options, State, World};
+use carnet_trust::config::Config;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  carnet local --config carnet.toml --state-file /tmp/clouds.json      until Ctrl-C
+  eval \"$(carnet local --env --state-file /tmp/clouds.json)\"           in another shell, then:
+  carnet ls azure://carnetdemo/assets
+  carnet local --config carnet.toml --state-file /tmp/clouds.json \\
+      --fault 'entra.token=status:429:retry-after=60*2'                two refusals to begin with
+
+A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
+  hops:   aws.sts aws.iam aws.issuer entra.token entra.discovery azure.blob
+  faults: hang status:CODE html200 malformed-json absurd-expiry expired-token oversize gzip-bomb drip
+          redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset";
+
+/// Run the clouds' stand-ins on loopback: STS, Entra, Azure Blob, Lambda behind API Gateway
+///
+/// They decide as the clouds decide, by the trust that the configuration states: real signatures,
+/// real token checks, the clouds' own error bodies. RUST_LOG=info shows each request. When all of
+/// them answer, the state file is written: where everything is, in JSON. It is removed at the end.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The configuration: accounts, places, who may go where
+    #[arg(long, value_name = "FILE", required_unless_present = "env")]
+    config: Option<PathBuf>,
+    /// Where to write, or with --env to read, where everything is
+    #[arg(long, value_name = "FILE")]
+    state_file: PathBuf,
+    /// Print the exports of a shell that talks to the running stand-ins, and end
+    #[arg(long, conflicts_with_all = ["config", "fault", "check_callers", "spreading"])]
+    env: bool,
+    /// Switch on a fault from the start; may be given several times
+    #[arg(long, value_name = "SPEC")]
+    fault: Vec<String>,
+    /// Demand that callers of the API sign, as the AWS_IAM authorizer does
+    #[arg(long)]
+    check_callers: bool,
+    /// Let federated credentials take so long to spread through Entra
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    spreading: u64,
+}
+
+pub async fn run(args: &Args, global: &Global) -> Result<(), Failure> {
+    match &args.config {
+        Some(config) if !args.env => serve(args, config, global).await,
+        _ => print_exports(&args.state_file, global.format),
+    }
+}
+
+async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failure> {
+    let world = world(config)?;
+    let faults = rules(&args.fault)?;
+    // What an earlier run left there would tell a script that these are up.
+    remove(&args.state_file)?;
+    let folder = Folder::beside(&args.state_file)?;
+    let options = Options {
+        folder: folder.0.clone(),
+        state_file: Some(args.state_file.clone()),
+        check_callers: args.check_callers,
+        spreading: Duration::from_secs(args.spreading),
+        faults,
+        ..Options::default()
+    };
+    let local = Local::start(world, options).await.map_err(|error| Failure::because(&error))?;
+    let shown = match global.format {
+        _ if global.quiet => Ok(()),
+        Format::Json => writeln!(io::stdout(), "{}", places::json(&local.state())),
+        Format::Text => places::write(&mut anstream::stdout(), &local.state(), &args.state_file),
+    };
+    super::stopped().await;
+    local.stop().await;
+    remove(&args.state_file)?;
+    shown.map_err(Failure::stdout)
+}
+
+/// What `carnet.toml` states, as a world. Its folders are relative to it.
+fn world(config: &Path) -> Result<World, Failure> {
+    let fault = |what: String| Failure::Configuration(format!("{}: {what}", config.display()));
+    let text = std::fs::read_to_string(config).map_err(|error| fault(error.to_string()))?;
+    let parsed = Config::parse(&text)
+        .map_err(|faults| fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")))?;
+    let base = config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    World::from_config(&parsed, base).map_err(|error| fault(error.to_string()))
+}
+
+fn rules(specs: &[String]) -> Result<Vec<Rule>, Failure> {
+    specs
+        .iter()
+        .map(|spec| spec.parse().map_err(|error| Failure::Usage(format!("--fault {spec:?}: {error}"))))
+        .collect()
+}
+
+fn print_exports(state_file: &Path, format: Format) -> Result<(), Failure> {
+    let fault = |what: String| Failure::Configuration(format!("{}: {what}", state_file.display()));
+    let text = std::fs::read_to_string(state_file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => fault("no such file: no `carnet local` is running with it".to_owned()),
+        _ => fault(error.to_string()),
+    })?;
+    let state: State = serde_json::from_str(&text)
+        .map_err(|error| fault(format!("is no state file of `carnet local`: {error}")))?;
+    let exports = exports::of(&state);
+    let mut out = console::stdout().map_err(Failure::stdout)?;
+    let written = match format {
+        Format::Text => exports::write_shell(&mut out, &exports),
+        Format::Json => serde_json::to_writer_pretty(&mut out, &exports).map_err(io::Error::from),
+    };
+    written.and_then(|()| out.flush()).map_err(Failure::stdout)
+}
+
+fn remove(file: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(file, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Where the CA's certificate lies while the stand-ins run.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn beside(state_file: &Path) -> Result<Self, Failure> {
+        let mut name = state_file.as_os_str().to_owned();
+        name.push(".d");
+        let folder = PathBuf::from(name);
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, error))?;
+        let folder = std::path::absolute(&folder).map_err(|error| Failure::file(&folder, error))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Only what is ours: a folder that holds more than the certificate stays.
+        let _ = std::fs::remove_file(self.0.join("ca.pem"));
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}

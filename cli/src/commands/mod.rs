@@ -1,0 +1,58 @@
+//! The subcommands, one file each.
+
+mod cat;
+mod completions;
+mod demo;
+mod local;
+mod ls;
+mod token;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use carnet_federation::config::Env;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    Token(token::Args),
+    Ls(ls::Args),
+    Cat(cat::Args),
+    Local(local::Args),
+    Demo(demo::Args),
+    Completions(completions::Args),
+}
+
+pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure> {
+    match command {
+        Command::Token(args) => block_on(token::run(args, global, env)),
+        Command::Ls(args) => block_on(ls::run(args, global, env)),
+        Command::Cat(args) => block_on(cat::run(args, global, env)),
+        Command::Local(args) => block_on_many(local::run(args, global)),
+        Command::Demo(args) => block_on_many(demo::run(args, global)),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// Several threads: the stand-ins answer many callers, and sign for them.
+fn block_on_many(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Other(format!("no runtime: {error}")))?.block_on(work)
+}
+
+/// One thread: these commands wait for one connection at a time.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Other(format!("no runtime: {error}")))?.block_on(work)
+}
+
+/// Ctrl-C or SIGTERM.
+pub async fn stopped() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    let Ok(mut terminate) = terminate else {
+        // Without a handler the signal ends the process by itself.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,338 @@
+//! Microsoft Entra ID: client credentials with a signed assertion.
+//!
+//! `POST {authority}/{tenant}/oauth2/v2.0/token`. From "Microsoft identity platform and the OAuth
+//! 2.0 client credentials flow", third case: access token request with a federated credential.
+
+use crate::assertion::{Assertion, Audience, Claims};
+use crate::config::AzureSettings;
+use crate::error::{Error, Hop, Kind, Result};
+use crate::hints::{self, Remedy};
+use crate::http::retry::{Policy, retry};
+use crate::http::{Http, body, target_of};
+use crate::telemetry;
+use crate::token::{AccessToken, Expiring as _, Scope, Secret};
+use crate::{BoxFuture, Exchange, deadline};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
+use std::time::{Duration, SystemTime};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Entra's longest-lived access tokens last 28 hours ("Access token lifetime", continuous access
+/// evaluation); what claims more is no answer of Entra's.
+const LONGEST: Duration = Duration::from_secs(28 * 3600);
+/// Between two looks at a trust that may still be spreading.
+const SPREADING_PAUSE: Duration = Duration::from_millis(500);
+
+/// One identity of one tenant.
+pub struct Entra {
+    http: Http,
+    url: reqwest::Url,
+    client_id: String,
+    audience: Audience,
+    target: String,
+    spreading_window: Duration,
+}
+
+impl Entra {
+    pub fn new(http: Http, settings: &AzureSettings) -> Result<Self> {
+        let path = format!("{}/oauth2/v2.0/token", settings.tenant_id);
+        let url = settings.authority.join(&path).map_err(|error| {
+            Error::new(
+                Hop::Config,
+                Kind::NotConfigured,
+                "AZURE_AUTHORITY_HOST",
+                "cannot be joined with the tenant",
+            )
+            .caused_by(error)
+        })?;
+        Ok(Self {
+            http,
+            client_id: settings.client_id.clone(),
+            audience: Audience::new(&settings.audience),
+            target: format!("{} tenant {}", target_of(&url), settings.tenant_id),
+            spreading_window: settings.spreading_window,
+            url,
+        })
+    }
+
+    /// Host and tenant, for reports.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Tries again, for a bounded time, what may only not have arrived everywhere yet. A credential
+    /// takes minutes to spread, and a first success can be followed by a failure.
+    async fn trade_until_spread(&self, proof: &Assertion, scope: &Scope) -> Result<AccessToken> {
+        let until = tokio::time::Instant::now() + deadline::clamp(self.spreading_window);
+        loop {
+            let outcome =
+                retry(&Policy::TOKEN_SERVICE, Hop::Exchange, &self.target, || self.trade(proof, scope)).await;
+            match outcome {
+                Err(error) if may_spread(&error) => {
+                    let next = tokio::time::Instant::now() + SPREADING_PAUSE;
+                    if next >= until || proof.expires_at() <= SystemTime::now() {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "refused; it may still be spreading, so it is tried again");
+                    tokio::time::sleep_until(next).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn trade(&self, proof: &Assertion, scope: &Scope) -> Result<AccessToken> {
+        let form = form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &self.client_id),
+            ("scope", scope.as_str()),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", proof.secret.expose()),
+        ]);
+        let request = self
+            .http
+            .client()
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        let response = self.http.send(Hop::Exchange, request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let request_id = header(&headers, "x-ms-request-id");
+        telemetry::record("service_request_id", request_id.as_deref());
+        if status.is_redirection() {
+            return Err(self
+                .error(Kind::Refused, "the answer is a redirect")
+                .with_status(status.as_u16())
+                .with_hint(&hints::REDIRECTED));
+        }
+        let body = body::read_capped(Hop::Exchange, &self.target, response).await?;
+        if status.is_success() {
+            return self.accepted(&body).map_err(|error| error.with_request_id(request_id));
+        }
+        Err(self.refused(status, &headers, &body, &proof.claims).with_request_id(request_id))
+    }
+
+    fn accepted(&self, body: &[u8]) -> Result<AccessToken> {
+        let answer: Granted = serde_json::from_slice(body).map_err(|_| self.not_json(body))?;
+        if !answer.token_type.eq_ignore_ascii_case("bearer") || answer.access_token.is_empty() {
+            return Err(self
+                .error(Kind::Malformed, "the answer holds no bearer token")
+                .with_hint(&hints::NOT_A_TOKEN_SERVICE));
+        }
+        let lifetime =
+            answer.expires_in.seconds().filter(|lifetime| !lifetime.is_zero() && *lifetime <= LONGEST);
+        let Some(lifetime) = lifetime else {
+            return Err(self
+                .error(Kind::Malformed, "the token's lifetime (expires_in) cannot be right; it is not used")
+                .with_hint(&hints::NOT_A_TOKEN_SERVICE));
+        };
+        let token = AccessToken {
+            secret: Secret::new(answer.access_token),
+            expires_at: SystemTime::now() + lifetime,
+        };
+        telemetry::record("expires_in", Some(lifetime.as_secs()));
+        Ok(token)
+    }
+
+    /// A page of a proxy or gateway may be gone at the next try; a broken document of the token
+    /// service itself will not. Neither is quoted: what it is, is not known.
+    fn not_json(&self, body: &[u8]) -> Error {
+        let is_page = body.trim_ascii_start().starts_with(b"<");
+        let (kind, message) = if is_page {
+            (Kind::Unavailable, "a page answered instead of the token service")
+        } else {
+            (Kind::Malformed, "the answer is no token document")
+        };
+        self.error(kind, message).with_hint(&hints::NOT_A_TOKEN_SERVICE)
+    }
+
+    fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], claims: &Claims) -> Error {
+        let answer = serde_json::from_slice::<Refusal>(body).ok();
+        let kind = match status.as_u16() {
+            429 => Kind::Throttled,
+            500.. => Kind::Unavailable,
+            _ if answer.is_some() => Kind::Refused,
+            _ => return self.not_json(body).with_status(status.as_u16()),
+        };
+        let error = self.error(kind, answer.as_ref().map_or("the token service failed", Refusal::summary));
+        let error = error.with_status(status.as_u16()).with_retry_after(retry_after(headers));
+        let Some(code) = answer.as_ref().and_then(|answer| answer.error_codes.first().copied()) else {
+            return match kind {
+                Kind::Refused => {
+                    error.with_hint(&hints::UNKNOWN_REFUSAL).with_presented(self.identity(claims))
+                }
+                Kind::Throttled => error.with_hint(&hints::THROTTLED),
+                _ => error.with_hint(&hints::UNREACHABLE),
+            };
+        };
+        let error = error.with_code(format!("AADSTS{code}"));
+        let unlisted = if kind == Kind::Throttled { &hints::THROTTLED } else { &hints::UNKNOWN_REFUSAL };
+        let hint = hints::entra(code).unwrap_or(unlisted);
+        let error = error.with_hint(hint).with_presented(self.presented(hint.field, claims));
+        match self.http.skew().complaint() {
+            Some(complaint) if hint.field == Some("clock") => error.with_presented(complaint),
+            _ => error,
+        }
+    }
+
+    /// What we presented for the field at fault.
+    fn presented(&self, field: Option<&str>, claims: &Claims) -> String {
+        let audience = claims.audience.join(" ");
+        match field {
+            Some("issuer") => claims.issuer.clone(),
+            Some("subject") => claims.subject.clone(),
+            Some("audience") => audience,
+            Some("algorithm") => claims.algorithm.clone().unwrap_or_default(),
+            Some("JWKS") => {
+                format!("key {} of {}", claims.key_id.as_deref().unwrap_or("without id"), claims.issuer)
+            }
+            Some("client id" | "federated credential" | "tenant policy") => {
+                format!("client id {}", self.client_id)
+            }
+            Some("tenant id") => self.target.clone(),
+            Some("clock") => format!("assertion issued {:?}, ends {:?}", claims.issued_at, claims.expires_at),
+            _ => self.identity(claims),
+        }
+    }
+
+    fn identity(&self, claims: &Claims) -> String {
+        format!(
+            "issuer {}, subject {}, audience {}",
+            claims.issuer,
+            claims.subject,
+            claims.audience.join(" ")
+        )
+    }
+
+    fn error(&self, kind: Kind, message: &str) -> Error {
+        Error::new(Hop::Exchange, kind, &self.target, message)
+    }
+}
+
+impl Exchange for Entra {
+    type Output = AccessToken;
+
+    fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    fn exchange<'a>(&'a self, proof: &'a Assertion, scope: &'a Scope) -> BoxFuture<'a, Result<AccessToken>> {
+        Box::pin(telemetry::hop(Hop::Exchange, &self.target, async move {
+            telemetry::record("scope", Some(scope.as_str()));
+            telemetry::record("jti", proof.claims.jti.as_deref());
+            self.trade_until_spread(proof, scope).await
+        }))
+    }
+}
+
+fn may_spread(error: &Error) -> bool {
+    error.kind() == Kind::Refused && error.hint().is_some_and(|hint| hint.remedy == Remedy::MaySpread)
+}
+
+/// The form as it is sent. It holds the assertion, and lives as long as the request does.
+fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
+    url::form_urlencoded::Serializer::new(String::with_capacity(4096))
+        .extend_pairs(pairs)
+        .finish()
+        .into_bytes()
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Seconds, or a date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    #[serde(default)]
+    token_type: String,
+    #[serde(default)]
+    access_token: String,
+    expires_in: Seconds,
+}
+
+/// A number, or one in quotes: older endpoints send text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(u64),
+    Text(String),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Seconds {
+    fn seconds(&self) -> Option<Duration> {
+        match self {
+            Self::Number(seconds) => Some(Duration::from_secs(*seconds)),
+            Self::Text(text) => text.parse().ok().map(Duration::from_secs),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    #[serde(default)]
+    error_codes: Vec<u32>,
+}
+
+impl Refusal {
+    /// The first sentence of Microsoft's own words: the rest is ids and a timestamp, which stand
+    /// in fields of their own.
+    fn summary(&self) -> &str {
+        let text = self.error_description.split(" Trace ID:").next().unwrap_or_default();
+        let text = text.lines().next().unwrap_or_default().trim();
+        let text = text
+            .split_once(": ")
+            .filter(|(code, _)| code.starts_with("AADSTS"))
+            .map_or(text, |(_, rest)| rest);
+        if text.is_empty() { &self.error } else { text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microsofts_sentence_is_kept_without_its_ids() {
+        let refusal = Refusal {
+            error: "invalid_client".into(),
+            error_description: "AADSTS700213: No matching federated identity record found for presented assertion subject 'x'. \
+                                Trace ID: a Correlation ID: b Timestamp: c"
+                .into(),
+            error_codes: vec![700213],
+        };
+        assert_eq!(
+            refusal.summary(),
+            "No matching federated identity record found for presented assertion subject 'x'."
+        );
+    }
+
+    #[test]
+    fn lifetimes_come_as_number_or_text() {
+        let seconds =
+            |json| serde_json::from_str::<Granted>(json).unwrap().expires_in.seconds().map(|d| d.as_secs());
+        assert_eq!(seconds(r#"{"expires_in":3599}"#), Some(3599));
+        assert_eq!(seconds(r#"{"expires_in":"3599"}"#), Some(3599));
+        assert_eq!(seconds(r#"{"expires_in":-1}"#), None);
+        assert_eq!(seconds(r#"{"expires_in":"soon"}"#), None);
+    }
+}

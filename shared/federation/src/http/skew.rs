@@ -1,0 +1,44 @@
+//! How far this machine's clock is from the clouds', as their `Date` headers tell.
+
+use reqwest::header::{DATE, HeaderMap};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
+
+/// Below this a difference says nothing: `Date` has whole seconds and answers take time.
+const WORTH_SAYING: i64 = 60;
+
+/// Seconds by which the service's clock is ahead of ours; the last one noticed.
+#[derive(Default)]
+pub struct Skew(AtomicI64);
+
+impl Skew {
+    pub(super) fn note(&self, headers: &HeaderMap) {
+        let Some(theirs) = headers.get(DATE).and_then(|date| date.to_str().ok()) else { return };
+        let Ok(theirs) = httpdate::parse_http_date(theirs) else { return };
+        let seconds = seconds_between(SystemTime::now(), theirs);
+        let before = self.0.swap(seconds, Ordering::Relaxed);
+        if seconds.abs() >= WORTH_SAYING && (before - seconds).abs() >= WORTH_SAYING {
+            tracing::warn!(skew_seconds = seconds, "this machine's clock differs from the service's");
+        }
+    }
+
+    pub fn seconds(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Words for an error, if the clock is far enough off to be its cause.
+    pub fn complaint(&self) -> Option<String> {
+        let seconds = self.seconds();
+        (seconds.abs() >= WORTH_SAYING).then(|| {
+            let side = if seconds > 0 { "behind" } else { "ahead of" };
+            format!("this machine's clock is {} s {side} the service's", seconds.abs())
+        })
+    }
+}
+
+fn seconds_between(ours: SystemTime, theirs: SystemTime) -> i64 {
+    match theirs.duration_since(ours) {
+        Ok(ahead) => ahead.as_secs() as i64,
+        Err(behind) => -(behind.duration().as_secs() as i64),
+    }
+}

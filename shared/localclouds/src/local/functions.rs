@@ -1,0 +1,66 @@
+//! The functions of the world, started with what they need to find the stand-ins.
+
+use super::{Handle, Options};
+use crate::lambda::{self, Function, FunctionSpec, GatewayOptions};
+use crate::world;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+pub(super) async fn start(
+    handle: &Handle,
+    options: &Options,
+    ca_file: &Path,
+) -> io::Result<BTreeMap<String, Function>> {
+    let mut running = BTreeMap::new();
+    for (name, function) in chosen(handle, options)? {
+        let Some(binary) = &function.binary else { continue };
+        let mut spec = FunctionSpec::new(&name, binary, &function.role);
+        spec.access_key_id = Some(function.access_key_id.clone());
+        spec.env = function.environment.clone();
+        spec.env.extend(endpoints(handle, ca_file));
+        spec.env.extend(options.function_env.clone());
+        spec.log_sink = options.log_sink.clone();
+        let gateway = GatewayOptions { check_sigv4: options.check_callers, ..GatewayOptions::default() };
+        running.insert(name, lambda::start(handle.clone(), spec, gateway).await?);
+    }
+    Ok(running)
+}
+
+/// Those that were named, or all whose binary has been built.
+fn chosen(handle: &Handle, options: &Options) -> io::Result<Vec<(String, world::Function)>> {
+    let world = handle.world();
+    let built = |function: &world::Function| function.binary.as_ref().is_some_and(|path| path.is_file());
+    let Some(names) = &options.functions else {
+        let functions = world.functions.iter().filter(|(_, function)| built(function));
+        return Ok(functions.map(|(name, function)| (name.clone(), function.clone())).collect());
+    };
+    let mut functions = Vec::new();
+    for name in names {
+        match world.functions.get(name).filter(|function| built(function)) {
+            Some(function) => functions.push((name.clone(), function.clone())),
+            None => {
+                let what =
+                    format!("no binary for the function {name}: build it, or correct [local.functions]");
+                return Err(io::Error::new(io::ErrorKind::NotFound, what));
+            }
+        }
+    }
+    Ok(functions)
+}
+
+/// The variables that lead to the listeners.
+fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([("SSL_CERT_FILE".to_owned(), ca_file.display().to_string())]);
+    if let Some(endpoints) = handle.endpoints.get() {
+        let blob = format!("{}/{{account}}", endpoints.azure_blob);
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL_STS", &endpoints.aws_sts),
+            ("AZURE_AUTHORITY_HOST", &endpoints.entra_authority),
+            ("CARNET_AZURE_BLOB_ENDPOINT", &blob),
+        ] {
+            variables.insert(name.to_owned(), value.clone());
+        }
+    }
+    variables
+}

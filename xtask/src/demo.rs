@@ -1,0 +1,23 @@
+//! Build what the demo needs, run it, say how long both took. Rust and a C compiler are enough.
+
+use crate::process::{cargo, dev_binary, run};
+use crate::steps::{Result, seconds};
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Instant;
+
+/// One invocation for both: neither switches on a feature that the other must not have.
+pub const BUILD: &[&str] = &["build", "--package", "carnet-cli", "--package", "blob-api"];
+
+pub fn run_all(arguments: &[OsString]) -> Result {
+    println!("Building the command and the function (dev profile) ...");
+    let start = Instant::now();
+    run(&mut cargo(BUILD))?;
+    let built = start.elapsed();
+    println!("Built in {}.\n", seconds(built));
+
+    let start = Instant::now();
+    run(Command::new(dev_binary("carnet")).arg("demo").args(arguments))?;
+    println!("\ndemo: built in {}, ran in {}", seconds(built), seconds(start.elapsed()));
+    Ok(())
+}
