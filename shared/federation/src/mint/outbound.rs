@@ -64,8 +64,7 @@ impl Outbound {
     async fn fresh(&self, audience: &Audience) -> Result<Assertion> {
         let left = self.session.remaining().await?;
         let duration = clamp(left).ok_or_else(|| self.session_ending(left))?;
-        let asked =
-            format!("audience {audience}, duration {} s, algorithm {ALGORITHM}", duration.as_secs());
+        let asked = format!("audience {audience}, duration {} s, algorithm {ALGORITHM}", duration.as_secs());
         match self.request(audience, duration).await {
             // Lambda does not tell how long its session lasts. If it is less, the shortest may do.
             Err(SdkError::ServiceError(refusal))

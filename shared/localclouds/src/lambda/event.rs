@@ -4,6 +4,7 @@
 //! parameters are decoded, of several equal names the single-valued maps keep the last, and a map
 //! without entries is `null`. (HTTP APIs decode the path; this is not one.)
 
+use super::resource::Matched;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -41,11 +42,9 @@ pub struct Arrival {
     pub identity: Identity,
 }
 
-/// The event for a request to `ANY /` or `ANY /{proxy+}`.
-pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value {
-    let path = parts.uri.path();
-    let proxy = path.trim_start_matches('/').trim_end_matches('/');
-    let resource = if proxy.is_empty() { "/" } else { "/{proxy+}" };
+/// The event for a request to one of the API's resources.
+pub fn rest_proxy_event(parts: &Parts, body: &Bytes, matched: &Matched<'_>, arrival: &Arrival) -> Value {
+    let (path, resource) = (parts.uri.path(), matched.resource);
     let headers = with_forwarding(&parts.headers, arrival);
     let query = query(parts.uri.query().unwrap_or_default());
     let (body, encoded) = body_text(body);
@@ -57,7 +56,7 @@ pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value
         "multiValueHeaders": multiple(&values(&headers)),
         "queryStringParameters": single(&query),
         "multiValueQueryStringParameters": multiple(&query),
-        "pathParameters": (!proxy.is_empty()).then(|| json!({ "proxy": proxy })),
+        "pathParameters": (!matched.parameters.is_empty()).then_some(&matched.parameters),
         "stageVariables": (!arrival.stage_variables.is_empty()).then_some(&arrival.stage_variables),
         "requestContext": context(parts, path, resource, &headers, arrival),
         "body": body,
@@ -97,10 +96,16 @@ fn context(parts: &Parts, path: &str, resource: &str, headers: &HeaderMap, arriv
         "requestId": arrival.request_id,
         "requestTime": request_time(arrival.at),
         "requestTimeEpoch": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-        "resourceId": if resource == "/" { "root00" } else { "proxy0" },
+        "resourceId": resource_id(resource),
         "resourcePath": resource,
         "stage": arrival.stage,
     })
+}
+
+/// Six letters and digits, the same for the same resource. AWS chooses them at random.
+fn resource_id(resource: &str) -> String {
+    let hash = resource.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+    format!("{:06x}", hash & 0xff_ffff)
 }
 
 /// `10/Jul/2024:12:28:36 +0000`
@@ -191,6 +196,7 @@ fn body_text(body: &Bytes) -> (Value, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lambda::{GatewayOptions, resource};
 
     fn event(method: &str, target: &str, headers: &[(&str, &str)], body: &'static [u8]) -> Value {
         let mut request = http::Request::builder().method(method).uri(target);
@@ -211,7 +217,9 @@ mod tests {
             at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_720_614_516),
             identity: Identity::default(),
         };
-        rest_proxy_event(&parts, &Bytes::from_static(body), &arrival)
+        let resources = GatewayOptions::default().resources;
+        let matched = resource::find(&resources, parts.uri.path()).unwrap();
+        rest_proxy_event(&parts, &Bytes::from_static(body), &matched, &arrival)
     }
 
     /// The cases that localstack's repository records from AWS (`test_lambda_aws_proxy_integration`,

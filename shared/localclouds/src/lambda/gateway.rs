@@ -4,6 +4,7 @@ use super::event::{Arrival, Identity, rest_proxy_event};
 use super::integration::{self, Head};
 use super::invocation::{Chunk, MAX_PAYLOAD, Reply, trace_id};
 use super::pool::{self, Pool};
+use super::resource;
 use super::runtime_api::{Cut, collect};
 use super::spec::{GatewayOptions, ResponseTransferMode};
 use crate::aws::sigv4::{self, SigV4Fault};
@@ -70,7 +71,12 @@ impl Gateway {
             },
             false => Identity::default(),
         };
-        let event = rest_proxy_event(parts, body, &self.arrival(parts, request_id, trace_id, identity));
+        let arrival = self.arrival(parts, request_id, trace_id, identity);
+        let Some(matched) = resource::find(&self.options.resources, parts.uri.path()) else {
+            // What API Gateway says of a resource or method that the API does not have.
+            return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
+        };
+        let event = rest_proxy_event(parts, body, &matched, &arrival);
         let event = Bytes::from(event.to_string());
         if event.len() > MAX_PAYLOAD {
             return too_long();

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`spec`] | what a function and its API are made of |
 //! | [`gateway`] | API Gateway: a request becomes an event, a reply becomes a response |
+//! | [`resource`] | which resource of the API a path belongs to |
 //! | [`event`] | the event of a REST API's Lambda proxy integration |
 //! | [`integration`] | both reply formats of that integration |
 //! | [`invoke_api`] | Lambda's own Invoke, with the payload as it is |
@@ -26,6 +27,7 @@ mod invocation;
 mod invoke_api;
 mod logs;
 mod pool;
+mod resource;
 mod runtime_api;
 mod spec;
 mod variables;
@@ -33,6 +35,7 @@ mod variables;
 pub use event::{Arrival, Identity, rest_proxy_event};
 pub use invocation::{FunctionError, InvokeOutput, MAX_PAYLOAD, MAX_STREAM};
 pub use logs::{LogSink, Logs};
+pub use resource::Matched;
 pub use spec::{FunctionSpec, GatewayOptions, ResponseTransferMode};
 
 use crate::local::Handle;

@@ -64,6 +64,9 @@ pub struct GatewayOptions {
     pub check_sigv4: bool,
     pub stage: String,
     pub stage_variables: BTreeMap<String, String>,
+    /// As the API's template writes them: `/azure/{place}/{key+}`. Every method of each goes to the
+    /// function.
+    pub resources: Vec<String>,
     pub response_transfer_mode: ResponseTransferMode,
     /// Until the whole reply, or the first byte of a streamed one.
     pub integration_timeout: Duration,
@@ -76,6 +79,7 @@ impl Default for GatewayOptions {
             check_sigv4: false,
             stage: "prod".to_owned(),
             stage_variables: BTreeMap::new(),
+            resources: vec!["/".to_owned(), "/{proxy+}".to_owned()],
             response_transfer_mode: ResponseTransferMode::default(),
             integration_timeout: Duration::from_secs(29),
         }

@@ -21,10 +21,16 @@ pub(super) async fn start(
         spec.env.extend(endpoints(handle, ca_file));
         spec.env.extend(options.function_env.clone());
         spec.log_sink = options.log_sink.clone();
-        let gateway = GatewayOptions { check_sigv4: options.check_callers, ..GatewayOptions::default() };
+        let gateway = GatewayOptions { check_sigv4: options.check_callers, ..api() };
         running.insert(name, lambda::start(handle.clone(), spec, gateway).await?);
     }
     Ok(running)
+}
+
+/// The API of `template.yaml`.
+pub fn api() -> GatewayOptions {
+    let resources = ["/azure/{place}", "/azure/{place}/{key+}"].map(str::to_owned).to_vec();
+    GatewayOptions { resources, ..GatewayOptions::default() }
 }
 
 /// Those that were named, or all whose binary has been built.
