@@ -42,9 +42,10 @@ pub struct Arrival {
     pub identity: Identity,
 }
 
-/// The event for a request to one of the API's resources.
-pub fn rest_proxy_event(parts: &Parts, body: &Bytes, matched: &Matched<'_>, arrival: &Arrival) -> Value {
-    let (path, resource) = (parts.uri.path(), matched.resource);
+/// The event for a request to the resource that `matched` names.
+pub fn rest_proxy_event(parts: &Parts, body: &Bytes, matched: &Matched, arrival: &Arrival) -> Value {
+    let path = parts.uri.path();
+    let Matched { resource, parameters } = matched;
     let headers = with_forwarding(&parts.headers, arrival);
     let query = query(parts.uri.query().unwrap_or_default());
     let (body, encoded) = body_text(body);
@@ -56,7 +57,7 @@ pub fn rest_proxy_event(parts: &Parts, body: &Bytes, matched: &Matched<'_>, arri
         "multiValueHeaders": multiple(&values(&headers)),
         "queryStringParameters": single(&query),
         "multiValueQueryStringParameters": multiple(&query),
-        "pathParameters": (!matched.parameters.is_empty()).then_some(&matched.parameters),
+        "pathParameters": (!parameters.is_empty()).then_some(parameters),
         "stageVariables": (!arrival.stage_variables.is_empty()).then_some(&arrival.stage_variables),
         "requestContext": context(parts, path, resource, &headers, arrival),
         "body": body,
@@ -96,16 +97,10 @@ fn context(parts: &Parts, path: &str, resource: &str, headers: &HeaderMap, arriv
         "requestId": arrival.request_id,
         "requestTime": request_time(arrival.at),
         "requestTimeEpoch": u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-        "resourceId": resource_id(resource),
+        "resourceId": if resource == "/" { "root00" } else { "proxy0" },
         "resourcePath": resource,
         "stage": arrival.stage,
     })
-}
-
-/// Six letters and digits, the same for the same resource. AWS chooses them at random.
-fn resource_id(resource: &str) -> String {
-    let hash = resource.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
-    format!("{:06x}", hash & 0xff_ffff)
 }
 
 /// `10/Jul/2024:12:28:36 +0000`
@@ -196,7 +191,6 @@ fn body_text(body: &Bytes) -> (Value, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lambda::{GatewayOptions, resource};
 
     fn event(method: &str, target: &str, headers: &[(&str, &str)], body: &'static [u8]) -> Value {
         let mut request = http::Request::builder().method(method).uri(target);
@@ -217,8 +211,8 @@ mod tests {
             at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_720_614_516),
             identity: Identity::default(),
         };
-        let resources = GatewayOptions::default().resources;
-        let matched = resource::find(&resources, parts.uri.path()).unwrap();
+        let anything = crate::lambda::resource::ANYTHING.map(str::to_owned);
+        let matched = crate::lambda::resource::matching(&anything, parts.uri.path()).unwrap();
         rest_proxy_event(&parts, &Bytes::from_static(body), &matched, &arrival)
     }
 

@@ -4,7 +4,7 @@ use super::event::{Arrival, Identity, rest_proxy_event};
 use super::integration::{self, Head};
 use super::invocation::{Chunk, MAX_PAYLOAD, Reply, trace_id};
 use super::pool::{self, Pool};
-use super::resource;
+use super::resource::matching;
 use super::runtime_api::{Cut, collect};
 use super::spec::{GatewayOptions, ResponseTransferMode};
 use crate::aws::sigv4::{self, SigV4Fault};
@@ -64,6 +64,10 @@ impl Gateway {
         request_id: &str,
         trace_id: &str,
     ) -> Response<Body> {
+        let Some(matched) = matching(&self.options.resources, parts.uri.path()) else {
+            // What API Gateway says of a resource or method that an API does not have.
+            return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
+        };
         let identity = match self.options.check_sigv4 {
             true => match signer(&self.pool, parts, body, "execute-api") {
                 Ok(identity) => identity,
@@ -71,12 +75,8 @@ impl Gateway {
             },
             false => Identity::default(),
         };
-        let arrival = self.arrival(parts, request_id, trace_id, identity);
-        let Some(matched) = resource::find(&self.options.resources, parts.uri.path()) else {
-            // What API Gateway says of a resource or method that the API does not have.
-            return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
-        };
-        let event = rest_proxy_event(parts, body, &matched, &arrival);
+        let event =
+            rest_proxy_event(parts, body, &matched, &self.arrival(parts, request_id, trace_id, identity));
         let event = Bytes::from(event.to_string());
         if event.len() > MAX_PAYLOAD {
             return too_long();

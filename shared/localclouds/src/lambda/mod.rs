@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`spec`] | what a function and its API are made of |
 //! | [`gateway`] | API Gateway: a request becomes an event, a reply becomes a response |
-//! | [`resource`] | which resource of the API a path belongs to |
 //! | [`event`] | the event of a REST API's Lambda proxy integration |
+//! | [`resource`] | which resource of the API a path belongs to |
 //! | [`integration`] | both reply formats of that integration |
 //! | [`invoke_api`] | Lambda's own Invoke, with the payload as it is |
 //! | [`pool`] | one invocation at a time in each environment, a few environments |
@@ -35,7 +35,6 @@ mod variables;
 pub use event::{Arrival, Identity, rest_proxy_event};
 pub use invocation::{FunctionError, InvokeOutput, MAX_PAYLOAD, MAX_STREAM};
 pub use logs::{LogSink, Logs};
-pub use resource::Matched;
 pub use spec::{FunctionSpec, GatewayOptions, ResponseTransferMode};
 
 use crate::local::Handle;

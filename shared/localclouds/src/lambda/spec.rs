@@ -1,6 +1,7 @@
 //! What a function and its API are made of.
 
 use super::logs::LogSink;
+use super::resource::ANYTHING;
 use crate::server::Transport;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,11 +63,10 @@ pub struct GatewayOptions {
     /// Whether a caller must sign, as the `AWS_IAM` authorizer demands. Whose signature holds may
     /// call: the account's policies on `execute-api` are not judged.
     pub check_sigv4: bool,
+    /// What the API has, e.g. `/azure/{place}/{key+}`; by default everything goes to the function.
+    pub resources: Vec<String>,
     pub stage: String,
     pub stage_variables: BTreeMap<String, String>,
-    /// As the API's template writes them: `/azure/{place}/{key+}`. Every method of each goes to the
-    /// function.
-    pub resources: Vec<String>,
     pub response_transfer_mode: ResponseTransferMode,
     /// Until the whole reply, or the first byte of a streamed one.
     pub integration_timeout: Duration,
@@ -77,9 +77,9 @@ impl Default for GatewayOptions {
         Self {
             transport: Transport::Plain,
             check_sigv4: false,
+            resources: ANYTHING.map(str::to_owned).to_vec(),
             stage: "prod".to_owned(),
             stage_variables: BTreeMap::new(),
-            resources: vec!["/".to_owned(), "/{proxy+}".to_owned()],
             response_transfer_mode: ResponseTransferMode::default(),
             integration_timeout: Duration::from_secs(29),
         }
