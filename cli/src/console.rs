@@ -38,10 +38,19 @@ pub fn write_fields<'a>(
     out: &mut impl Write,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> io::Result<()> {
+    write_fields_at(2, out, fields)
+}
+
+/// The same, so far from the left.
+pub fn write_fields_at<'a>(
+    indent: usize,
+    out: &mut impl Write,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> io::Result<()> {
     let fields: Vec<_> = fields.into_iter().collect();
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in fields {
-        writeln!(out, "  {LABEL}{name:width$}{LABEL:#}  {value}")?;
+        writeln!(out, "{:indent$}{LABEL}{name:width$}{LABEL:#}  {value}", "")?;
     }
     Ok(())
 }

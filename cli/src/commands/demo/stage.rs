@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use carnet_federation::config::Env;
 use carnet_federation::http::Http;
 use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions};
+use carnet_localclouds::local::RESOURCES;
 use carnet_localclouds::{Local, Options, World};
 use carnet_trust::config::Config;
 use carnet_trust::entra::FederatedCredential;
@@ -80,7 +81,9 @@ impl Stage {
 
     /// Starts the function in a fresh environment and asks it for a blob, as API Gateway's callers do.
     pub async fn ask(&self, key: &str) -> Result<Scene, Failure> {
-        let function = lambda::start(Arc::clone(&self.local.shared), self.spec()?, GatewayOptions::default())
+        let api =
+            GatewayOptions { resources: RESOURCES.map(str::to_owned).to_vec(), ..GatewayOptions::default() };
+        let function = lambda::start(Arc::clone(&self.local.shared), self.spec()?, api)
             .await
             .map_err(|error| Failure::Other(format!("the function's API cannot start: {error}")))?;
         let url = format!("{}/azure/assets/{key}", function.base_url());

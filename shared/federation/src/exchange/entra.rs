@@ -195,7 +195,11 @@ impl Entra {
                 format!("client id {}", self.client_id)
             }
             Some("tenant id") => self.target.clone(),
-            Some("clock") => format!("assertion issued {:?}, ends {:?}", claims.issued_at, claims.expires_at),
+            Some("clock") => {
+                let at = |seconds: Option<u64>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
+                let (from, to) = (at(claims.issued_at), at(claims.expires_at));
+                format!("an assertion for {from} to {to}, in seconds since 1970")
+            }
             _ => self.identity(claims),
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 /// What the API of `template.yaml` has. A test holds the two together.
-pub(super) const RESOURCES: [&str; 2] = ["/azure/{place}", "/azure/{place}/{key+}"];
+pub const RESOURCES: [&str; 2] = ["/azure/{place}", "/azure/{place}/{key+}"];
 
 pub(super) async fn start(
     handle: &Handle,
