@@ -29,10 +29,6 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-pub fn stderr_has_colour() -> bool {
-    !matches!(anstream::AutoStream::choice(&io::stderr()), anstream::ColorChoice::Never)
-}
-
 /// `  name    value`, the names aligned.
 pub fn write_fields<'a>(
     out: &mut impl Write,
