@@ -18,7 +18,7 @@ pub const LABEL: Style = AnsiColor::Cyan.on_default();
 /// every chunk for its last line end.
 pub fn stdout() -> io::Result<BufWriter<File>> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    Ok(BufWriter::with_capacity(256 * 1024, file))
+    Ok(BufWriter::with_capacity(64 * 1024, file))
 }
 
 pub fn stdout_is_terminal() -> bool {
