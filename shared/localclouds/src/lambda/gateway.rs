@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::json;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
@@ -88,10 +88,7 @@ impl Gateway {
     }
 
     fn arrival(&self, parts: &Parts, request_id: &str, trace_id: &str, identity: Identity) -> Arrival {
-        let account = {
-            let world = self.pool.handle().world.read().unwrap_or_else(PoisonError::into_inner);
-            world.aws.account.clone()
-        };
+        let account = self.pool.handle().world().aws.account.clone();
         let scheme = match self.options.transport {
             Transport::Plain => "http",
             Transport::Tls(_) => "https",
@@ -200,7 +197,7 @@ impl Refusal {
 /// Who signed, or why the signature does not hold.
 pub(crate) fn signer(pool: &Pool, parts: &Parts, body: &[u8], service: &str) -> Result<Identity, Refusal> {
     let (region, account) = {
-        let world = pool.handle().world.read().unwrap_or_else(PoisonError::into_inner);
+        let world = pool.handle().world();
         (world.aws.region.clone(), world.aws.account.clone())
     };
     let principal = sigv4::verify(pool.handle(), parts, body, service, &region).map_err(refusal)?;
