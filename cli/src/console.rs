@@ -18,7 +18,7 @@ pub const LABEL: Style = AnsiColor::Cyan.on_default();
 /// every chunk for its last line end.
 pub fn stdout() -> io::Result<BufWriter<File>> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    Ok(BufWriter::with_capacity(256 * 1024, file))
+    Ok(BufWriter::with_capacity(64 * 1024, file))
 }
 
 pub fn stdout_is_terminal() -> bool {
@@ -27,10 +27,6 @@ pub fn stdout_is_terminal() -> bool {
 
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
-}
-
-pub fn stderr_has_colour() -> bool {
-    !matches!(anstream::AutoStream::choice(&io::stderr()), anstream::ColorChoice::Never)
 }
 
 /// `  name    value`, the names aligned.
