@@ -61,7 +61,9 @@ impl Clouds {
         std::fs::write(folder.path().join("state.json"), "{}").expect("an old state");
         let args = ["local", "--config", "carnet.toml", "--state-file", "state.json"];
         let mut command = command(&Vec::new(), &[&args[..], more].concat());
-        let child = command.current_dir(folder.path()).stdout(Stdio::piped()).spawn().expect("carnet runs");
+        let log = std::fs::File::create(folder.path().join("blobs/.log")).expect("a file");
+        command.current_dir(folder.path()).env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(log);
+        let child = command.spawn().expect("carnet runs");
         let clouds = Self { child, folder };
         clouds.wait_for(|| clouds.read_state().is_some_and(|state| state["control"].is_string())).await;
         clouds
@@ -164,6 +166,16 @@ async fn a_shell_with_its_exports_reads_blobs_and_calls_the_function() {
     let url = format!("{}/azure/assets/a.txt", state["functions"]["blob-api"].as_str().expect("a URL"));
     let answer = get(&url).await.expect("an answer");
     assert_eq!((answer.status().as_u16(), answer.text().await.expect("text").as_str()), (200, "hello"));
+    let log = std::fs::read_to_string(clouds.folder.path().join("blobs/.log")).expect("a log");
+    for part in [
+        "path=\"/carnettest/assets/a.txt\"",
+        "hop=\"aws.sts\"",
+        "function=\"blob-api\"",
+        "carnet_localclouds::function",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    assert!(!log.contains("eyJ"), "a token in the log");
     let file = clouds.state_file();
     let args = ["local", "--env", "--format", "json", "--state-file", file.to_str().expect("a plain path")];
     let exports = carnet_with(&Vars::new(), &args).await.ok().json();

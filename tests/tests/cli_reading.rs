@@ -6,6 +6,7 @@ use carnet_localclouds::faults::{Fault, Hop, Rule};
 use carnet_localclouds::imds;
 use carnet_tests::{ACCOUNT, CLIENT, CONTAINER, Stage};
 use cli_support::{Vars, carnet, carnet_with, changed};
+use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
 use std::time::Duration;
@@ -165,19 +166,12 @@ async fn a_reader_that_has_enough_is_no_error() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("carnet runs");
-    let mut first = [0; 16];
-    let stdout: std::process::ChildStdout =
-        child.stdout.take().expect("a pipe").into_owned_fd().expect("a file").into();
-    let mut stdout = tokio::task::spawn_blocking(move || {
-        let mut stdout = stdout;
-        stdout.read_exact(&mut first).expect("the first bytes");
-        stdout
-    })
-    .await
-    .expect("a read");
-    // Gone while the rest is still to be written.
-    let _ = &mut stdout;
-    drop(stdout);
+    let stdout = child.stdout.take().expect("a pipe").into_owned_fd().expect("a pipe");
+    let one_look = tokio::task::spawn_blocking(move || {
+        // Closed at the end of this, while the rest is still to be written.
+        File::from(stdout).read_exact(&mut [0; 16]).expect("the first bytes");
+    });
+    one_look.await.expect("a look");
     let output = child.wait_with_output().await.expect("an end");
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -54,6 +54,9 @@ impl Gateway {
                 response.headers_mut().insert(name, value);
             }
         }
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let status = response.status().as_u16();
+        tracing::info!(function = self.pool.spec().name, method, path, status, request_id, "answered");
         response
     }
 
