@@ -4,6 +4,8 @@
 //! The clouds are `carnet-localclouds`, in this process, so that a test can change one letter of a
 //! trust and count the requests that were made.
 
+pub mod secrecy;
+
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use carnet_federation::adapter::azure::AzureCredential;
@@ -19,6 +21,7 @@ use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_trust::config::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 pub const ACCOUNT: &str = "carnettest";
@@ -77,7 +80,10 @@ impl Stage {
     pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.blobs().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        std::fs::write(path, bytes).expect("a blob");
+        // As in a store: whoever reads the old version goes on reading it, and the new one is whole.
+        let upload = tempfile::NamedTempFile::new_in(self.folder.path()).expect("room for an upload");
+        std::fs::write(upload.path(), bytes).expect("an upload");
+        upload.persist(path).expect("a blob");
     }
 
     /// The environment of a process that reads from the stand-ins.
@@ -133,35 +139,43 @@ impl Stage {
 
     /// The way to Azure, in this process, with `change` made to its settings.
     pub async fn credential(&self, change: impl FnOnce(&mut AzureSettings)) -> Result<Credential<Entra>> {
-        let mut faults = Faults::default();
-        let env: Env = self.env().into_iter().collect();
-        let mut settings = AzureSettings::read(&env, &mut faults).expect("settings");
-        change(&mut settings);
         let http = self.http();
-        let mint = Outbound::new(self.session(&http).await?, http.clone())?;
-        Ok(Credential::new(Arc::new(mint), Entra::new(http, &settings)?))
+        let mint = self.mint(&http, self.access_key(None)).await?;
+        Ok(Credential::new(Arc::new(mint), self.entra(&http, change)?))
     }
 
-    async fn session(&self, http: &Http) -> Result<AwsSession> {
+    /// The operator's access key, as a session that is known to end then.
+    pub fn access_key(&self, ends: Option<SystemTime>) -> Credentials {
+        let state = self.local.state().aws;
+        Credentials::new(state.access_key_id, state.secret_access_key, None, ends, "stage")
+    }
+
+    pub async fn mint(&self, http: &Http, credentials: Credentials) -> Result<Outbound> {
         let state = self.local.state().aws;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.aws_token_services())
             .region(Region::new(state.region))
             .endpoint_url(state.sts)
-            .credentials_provider(Credentials::new(
-                state.access_key_id,
-                state.secret_access_key,
-                None,
-                None,
-                "stage",
-            ))
+            .credentials_provider(credentials)
             .load()
             .await;
-        AwsSession::from_config(config)
+        Outbound::new(AwsSession::from_config(config)?, http.clone())
+    }
+
+    pub fn entra(&self, http: &Http, change: impl FnOnce(&mut AzureSettings)) -> Result<Entra> {
+        let mut faults = Faults::default();
+        let env: Env = self.env().into_iter().collect();
+        let mut settings = AzureSettings::read(&env, &mut faults).expect("settings");
+        change(&mut settings);
+        Entra::new(http.clone(), &settings)
     }
 
     /// The container, through the official client.
     pub async fn source(&self) -> Result<Arc<AzureBlobs>> {
+        self.source_in(CONTAINER).await
+    }
+
+    pub async fn source_in(&self, container: &str) -> Result<Arc<AzureBlobs>> {
         let credential = AzureCredential::new(self.credential(|_| {}).await?);
         let template = self
             .env()
@@ -169,7 +183,7 @@ impl Stage {
             .find(|(name, _)| name == "CARNET_AZURE_BLOB_ENDPOINT")
             .expect("set above")
             .1;
-        let location = AzureLocation::new(&template, ACCOUNT, CONTAINER).expect("a location");
+        let location = AzureLocation::new(&template, ACCOUNT, container).expect("a location");
         Ok(Arc::new(AzureBlobs::new(&self.http(), credential, &location)?))
     }
 }

@@ -53,7 +53,12 @@ impl<E: Exchange> std::fmt::Debug for Credential<E> {
 
 impl<E: Exchange> Credential<E> {
     pub fn new(mint: Arc<dyn Mint>, exchange: E) -> Self {
-        Self { way: Arc::new(Way { mint, exchange }), cache: Cache::new() }
+        Self::with_cache(mint, exchange, Cache::new())
+    }
+
+    /// With a cache of the caller's, e.g. one on another clock.
+    pub fn with_cache(mint: Arc<dyn Mint>, exchange: E, cache: Cache<Scope, E::Output>) -> Self {
+        Self { way: Arc::new(Way { mint, exchange }), cache }
     }
 
     /// A live token. One flight per scope, however many callers; a failure is shared by those who

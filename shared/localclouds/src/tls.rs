@@ -1,7 +1,7 @@
 //! A certificate authority of one's own, and the leaf it signs for loopback.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -68,15 +68,7 @@ impl Authority {
 
     /// A server's side for `127.0.0.1`, `localhost` and the names given.
     pub fn server_config(&self, dns_names: &[&str]) -> Result<Arc<rustls::ServerConfig>, TlsError> {
-        let mut names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        names.extend(dns_names.iter().map(|name| (*name).to_owned()));
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = name("Carnet local clouds");
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate()?;
-        let leaf = params.signed_by(&key, &self.ca)?;
+        let (leaf, key) = self.leaf(dns_names)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -85,6 +77,24 @@ impl Authority {
             .with_single_cert(vec![leaf.der().clone()], key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    /// A certificate for loopback and its key, as PEM: for a server that is another program.
+    pub fn server_pem(&self) -> Result<(String, String), TlsError> {
+        let (leaf, key) = self.leaf(&[])?;
+        Ok((leaf.pem(), key.serialize_pem()))
+    }
+
+    fn leaf(&self, dns_names: &[&str]) -> Result<(Certificate, KeyPair), TlsError> {
+        let mut names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        names.extend(dns_names.iter().map(|name| (*name).to_owned()));
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = name("Carnet local clouds");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        Ok((params.signed_by(&key, &self.ca)?, key))
     }
 
     /// A client's side that trusts this CA and no other.

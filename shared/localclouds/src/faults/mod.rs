@@ -24,11 +24,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A request as it was counted: never its headers, query or body.
+/// A request as it was counted: of its headers only which bytes of which version it wants, nothing
+/// of its query or body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub method: String,
     pub path: String,
+    /// `Range`, or Azure's own `x-ms-range`.
+    pub range: Option<String>,
+    pub if_match: Option<String>,
 }
 
 /// Shared by all hops; a clone is the same set.
@@ -110,7 +114,13 @@ impl Faults {
     fn meet(&self, hop: Hop, request: &Request) -> Vec<Fault> {
         let path = request.uri().path();
         let mut inner = self.lock();
-        let seen = Seen { method: request.method().to_string(), path: path.to_owned() };
+        let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let seen = Seen {
+            method: request.method().to_string(),
+            path: path.to_owned(),
+            range: header("x-ms-range").or_else(|| header("range")),
+            if_match: header("if-match"),
+        };
         inner.seen.entry(hop).or_default().push(seen);
         let rules = inner.rules.iter_mut();
         rules.filter_map(|active| active.applies(hop, path).then(|| active.rule.fault.clone())).collect()

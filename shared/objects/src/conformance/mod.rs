@@ -33,7 +33,8 @@ pub trait Fixture: Send + Sync {
         true
     }
 
-    /// Whether the store can hold an object of this name. (A folder has narrower limits.)
+    /// Whether the store can hold an object of this name. (A folder has narrower limits: no file in
+    /// it is a folder too.)
     fn holds(&self, _key: &Key) -> bool {
         true
     }
