@@ -69,7 +69,7 @@ impl Clouds {
         let state_file = folder.join("state.json");
         let _ = fs::remove_file(&state_file);
         let child = Command::new(settings.binary("carnet"))
-            .arg("local")
+            .args(["local", "--quiet"])
             .arg("--config")
             .arg(folder.join("carnet.toml"))
             .arg("--state-file")
