@@ -18,7 +18,7 @@ pub const LABEL: Style = AnsiColor::Cyan.on_default();
 /// every chunk for its last line end.
 pub fn stdout() -> io::Result<BufWriter<File>> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    Ok(BufWriter::with_capacity(256 * 1024, file))
+    Ok(BufWriter::with_capacity(64 * 1024, file))
 }
 
 pub fn stdout_is_terminal() -> bool {
@@ -29,19 +29,24 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-pub fn stderr_has_colour() -> bool {
-    !matches!(anstream::AutoStream::choice(&io::stderr()), anstream::ColorChoice::Never)
-}
-
 /// `  name    value`, the names aligned.
 pub fn write_fields<'a>(
+    out: &mut impl Write,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> io::Result<()> {
+    write_fields_at(2, out, fields)
+}
+
+/// The same, so far from the left.
+pub fn write_fields_at<'a>(
+    indent: usize,
     out: &mut impl Write,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> io::Result<()> {
     let fields: Vec<_> = fields.into_iter().collect();
     let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in fields {
-        writeln!(out, "  {LABEL}{name:width$}{LABEL:#}  {value}")?;
+        writeln!(out, "{:indent$}{LABEL}{name:width$}{LABEL:#}  {value}", "")?;
     }
     Ok(())
 }

@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Failure> {
     let env = environment(cli.global.verbose);
-    telemetry::init_command(&env, console::stderr_has_colour(), std::io::stderr)?;
+    // Lines for grep: no colour in them, on a terminal neither.
+    telemetry::init_command(&env, false, std::io::stderr)?;
     commands::run(&cli.command, &cli.global, &env)
 }
 

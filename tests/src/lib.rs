@@ -14,6 +14,8 @@ use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{AwsSession, Outbound};
 use carnet_federation::{Credential, Result};
+use carnet_localclouds::faults::Hop;
+use carnet_localclouds::lambda::Function;
 use carnet_localclouds::{Local, Options, World};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_trust::config::Config;
@@ -42,7 +44,20 @@ impl Stage {
 
     /// With the real `blob-api` behind an API.
     pub async fn with_blob_api() -> Self {
-        Self::with(Options { functions: Some(vec!["blob-api".into()]), ..Options::default() }).await
+        Self::with_blob_api_and(&[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub async fn with_blob_api_and(environment: &[(&str, &str)]) -> Self {
+        let own = [("CARNET_SPREADING_WINDOW_SECONDS", "0")];
+        let function_env =
+            own.iter().chain(environment).map(|(name, value)| (name.to_string(), value.to_string()));
+        Self::with(Options {
+            functions: Some(vec!["blob-api".into()]),
+            function_env: function_env.collect(),
+            ..Options::default()
+        })
+        .await
     }
 
     pub async fn with(options: Options) -> Self {
@@ -105,6 +120,21 @@ impl Stage {
     /// The base URL of a function's API.
     pub fn api(&self, function: &str) -> String {
         self.local.state().functions[function].clone()
+    }
+
+    /// The running function: its logs, its processes, direct invocations.
+    pub fn function(&self, name: &str) -> &Function {
+        &self.local.functions[name]
+    }
+
+    /// Requests that reached a hop so far.
+    pub fn count(&self, hop: Hop) -> usize {
+        self.local.shared.faults.seen(hop).len()
+    }
+
+    /// From now on, a fault as `carnet local --fault` writes it.
+    pub fn fault(&self, rule: &str) {
+        self.local.shared.faults.add(rule.parse().expect("a fault rule"));
     }
 
     /// The way to Azure, in this process, with `change` made to its settings.
@@ -173,7 +203,12 @@ pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo build -p {name}`, or set {variable}", path.display());
+    let package = if name == "carnet" { "carnet-cli" } else { name };
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p {package}`, or set {variable}",
+        path.display()
+    );
     path
 }
 

@@ -5,6 +5,7 @@
 
 use carnet_localclouds::faults::{Fault, Hop, Rule};
 use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions};
+use carnet_localclouds::local::RESOURCES;
 use carnet_tests::{Stage, binary};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,11 +70,13 @@ async fn start(stage: &Stage, clock: &Path) -> Function {
     ]);
     // The runtime API tells its deadlines by the true clock: they must still lie ahead afterwards.
     spec.timeout = Duration::from_secs((HOURS + 1) * 3600);
-    lambda::start(stage.local.shared.clone(), spec, GatewayOptions::default()).await.unwrap()
+    let api =
+        GatewayOptions { resources: RESOURCES.map(str::to_owned).to_vec(), ..GatewayOptions::default() };
+    lambda::start(stage.local.shared.clone(), spec, api).await.unwrap()
 }
 
 async fn get(stage: &Stage, function: &Function) {
-    let url = format!("{}/assets/read.txt", function.base_url());
+    let url = format!("{}/azure/assets/read.txt", function.base_url());
     let answer = stage.client().get(url).send().await.unwrap();
     let (status, text) = (answer.status(), answer.text().await.unwrap());
     assert_eq!(

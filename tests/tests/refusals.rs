@@ -212,7 +212,7 @@ async fn proofs_of_the_wrong_make() {
         ),
         (
             keys.sign(&claims(now - 7200), Algorithm::Rs256),
-            entra("AADSTS700024", "clock", "assertion issued"),
+            entra("AADSTS700024", "clock", "an assertion for"),
         ),
     ] {
         let entra = stage.entra(&stage.http(), |_| {}).unwrap();

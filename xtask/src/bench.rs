@@ -1,27 +1,30 @@
 //! Builds what is measured, in release, and hands over to the bench's own program.
 
-use crate::process::{cargo, release_binary, root, run, target};
+use crate::process::{cargo, dev_binary, root, run, target};
 use crate::steps::Result;
 use crate::tools;
 use std::ffi::OsString;
 use std::process::Command;
 
 /// Each package in an invocation of its own, so that no one's features leak into what is measured.
-const PACKAGES: [&str; 4] = ["blob-api", "limit", "carnet-cli", "carnet-bench"];
+const MEASURED: [&str; 3] = ["blob-api", "limit", "carnet-cli"];
 
 pub fn run_all(arguments: &[OsString]) -> Result {
     tools::SAM.install()?;
     tools::PEER.install()?;
-    for package in PACKAGES {
+    for package in MEASURED {
         println!("Building {package} (release) ...");
         run(&mut cargo(&["build", "--release", "--package", package]))?;
     }
-    run(Command::new(release_binary("carnet-bench"))
+    // What measures need not be fast itself.
+    run(&mut cargo(&["build", "--package", "carnet-bench"]))?;
+    run(Command::new(dev_binary("carnet-bench"))
         .args(arguments)
         .current_dir(root())
         .env("CARNET_BENCH_BINARIES", target().join("release"))
         .env("CARNET_BENCH_OUTPUT", target().join("bench"))
         .env("CARNET_BENCH_PYTHON", tools::PEER.program("python"))
         .env("CARNET_BENCH_PEER", root().join("bench/peer"))
+        .env("CARNET_BENCH_EVENTS", root().join("events"))
         .env("CARNET_RIE_BIN", tools::rie()?))
 }

@@ -75,7 +75,7 @@ impl LocalClouds {
         let state_file = folder.join("state.json");
         let _ = std::fs::remove_file(&state_file);
         let mut command = Command::new(carnet);
-        command.arg("local").arg("--config").arg(config).arg("--state-file").arg(&state_file);
+        command.args(["local", "--quiet"]).arg("--config").arg(config).arg("--state-file").arg(&state_file);
         let child = command.spawn().map_err(|error| cannot_start(&command, &error))?;
         let mut local = Self { child, state_file };
         let start = Instant::now();

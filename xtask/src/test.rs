@@ -109,6 +109,9 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("build the command", || run(&mut cargo(demo::BUILD)));
     }
     if tests_whole {
+        steps.run("build the test function", || {
+            run(&mut cargo(&["build", "--workspace", "--example", "echo_function"]))
+        });
         steps.run("end-to-end tests", || end_to_end("*"));
     } else {
         for group in [Group::Azurite, Group::Rie].into_iter().filter(|group| wants(*group)) {

@@ -56,7 +56,8 @@ impl Hops {
             region,
             access_key_id: var("AWS_ACCESS_KEY_ID")?,
             secret_access_key: var("AWS_SECRET_ACCESS_KEY")?,
-            session_token: var("AWS_SESSION_TOKEN").ok(),
+            // The Runtime Interface Emulator sets it, empty.
+            session_token: var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty()),
             audience: var("CARNET_AZURE_AUDIENCE").unwrap_or("api://AzureADTokenExchange".into()),
             token_url: format!(
                 "{}/{}/oauth2/v2.0/token",

@@ -7,6 +7,15 @@ use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
 pub fn client() -> Result<reqwest::Client, Error> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(config()?)
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    Ok(client)
+}
+
+pub fn config() -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = std::env::var_os("SSL_CERT_FILE") {
         for certificate in CertificateDer::pem_file_iter(file)? {
@@ -17,10 +26,5 @@ pub fn client() -> Result<reqwest::Client, Error> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .https_only(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    Ok(client)
+    Ok(tls)
 }

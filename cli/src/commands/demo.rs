@@ -49,7 +49,11 @@ pub async fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let start = Instant::now();
     let stage = Stage::open(args.function.as_deref()).await?;
     let mut story = Story::new(global);
-    let outcome = play(&stage, &mut story).await;
+    let outcome = tokio::select! {
+        outcome = play(&stage, &mut story) => outcome,
+        // Whatever runs and lies about is cleared away all the same.
+        () = super::stopped() => Err(Failure::Interrupted),
+    };
     stage.close().await;
     let acts = outcome?;
     let took = start.elapsed();

@@ -11,6 +11,7 @@ use carnet_localclouds::{Local, Options, State, World};
 use carnet_trust::config::Config;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -29,7 +30,8 @@ A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
 /// Run the clouds' stand-ins on loopback: STS, Entra, Azure Blob, Lambda behind API Gateway
 ///
 /// They decide as the clouds decide, by the trust that the configuration states: real signatures,
-/// real token checks, the clouds' own error bodies. RUST_LOG=info shows each request. When all of
+/// real token checks, the clouds' own error bodies. RUST_LOG=info shows each request and
+/// what the functions log. When all of
 /// them answer, the state file is written: where everything is, in JSON. It is removed at the end.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -73,6 +75,8 @@ async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failur
         check_callers: args.check_callers,
         spreading: Duration::from_secs(args.spreading),
         faults,
+        // What a function writes is read where everything else is.
+        log_sink: Some(Arc::new(|line| tracing::info!(target: "carnet_localclouds::function", "{line}"))),
         ..Options::default()
     };
     let local = Local::start(world, options).await.map_err(|error| Failure::because(&error))?;

@@ -75,9 +75,11 @@ async fn over_http(event: Value) -> Result<Response, Error> {
 }
 
 fn teapot() -> Response {
-    let mut prelude = MetadataPrelude::default();
-    prelude.status_code = http::StatusCode::IM_A_TEAPOT;
-    prelude.cookies = vec!["a=1".to_owned(), "b=2".to_owned()];
+    let prelude = MetadataPrelude {
+        status_code: http::StatusCode::IM_A_TEAPOT,
+        cookies: vec!["a=1".to_owned(), "b=2".to_owned()],
+        ..Default::default()
+    };
     FunctionResponse::StreamingResponse(StreamResponse {
         metadata_prelude: prelude,
         stream: stream::empty().boxed(),

@@ -3,6 +3,7 @@
 mod functions;
 mod state;
 
+pub use functions::RESOURCES;
 pub use state::{AwsState, AzureState, EntraState, State};
 
 use crate::entra::Issuers;

@@ -2,10 +2,15 @@
 
 mod support;
 
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions, ResponseTransferMode};
 use carnet_localclouds::local::Handle;
+use carnet_localclouds::world::AccessKey;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 use support::{Folder, ROLE, client, handle, world};
 
@@ -22,14 +27,13 @@ fn spec() -> FunctionSpec {
     FunctionSpec::new("echo", binary(), ROLE)
 }
 
-async fn start_in(handle: &Handle, change: impl FnOnce(&mut FunctionSpec, &mut GatewayOptions)) -> Function {
-    let (mut spec, mut options) = (spec(), GatewayOptions::default());
-    change(&mut spec, &mut options);
-    lambda::start(handle.clone(), spec, options).await.unwrap()
-}
+/// Keys take a second to make: all tests share them.
+static SHARED: LazyLock<Handle> = LazyLock::new(|| handle(world()));
 
 async fn start(change: impl FnOnce(&mut FunctionSpec, &mut GatewayOptions)) -> Function {
-    start_in(&handle(world()), change).await
+    let (mut spec, mut options) = (spec(), GatewayOptions::default());
+    change(&mut spec, &mut options);
+    lambda::start(SHARED.clone(), spec, options).await.unwrap()
 }
 
 async fn invoke(function: &Function, payload: Value) -> (Option<String>, Value) {
@@ -293,8 +297,7 @@ async fn a_process_that_fails_at_init_says_why() {
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_nothing_else() {
-    let handle = handle(world());
-    let function = start_in(&handle, |spec, _| {
+    let function = start(|spec, _| {
         spec.env.insert("AZURE_TENANT_ID".to_owned(), "t".to_owned());
     })
     .await;
@@ -328,7 +331,7 @@ async fn the_environment_is_lambdas_and_nothing_else() {
     );
     let id = variables["AWS_ACCESS_KEY_ID"].as_str().unwrap().to_owned();
     {
-        let world = handle.world.read().unwrap();
+        let world = SHARED.world();
         let session = &world.aws.access_keys[&id];
         assert_eq!((session.role.as_str(), session.session_name.as_str()), (ROLE, "echo"));
         assert_eq!(session.secret, variables["AWS_SECRET_ACCESS_KEY"].as_str().unwrap());
@@ -336,10 +339,7 @@ async fn the_environment_is_lambdas_and_nothing_else() {
         assert_eq!(session.function_arn.as_deref(), Some(arn));
     }
     function.stop().await;
-    assert!(
-        !handle.world.read().unwrap().aws.access_keys.contains_key(&id),
-        "the session outlived its environment"
-    );
+    assert!(!SHARED.world().aws.access_keys.contains_key(&id), "the session outlived its environment");
 }
 
 #[tokio::test]
@@ -367,7 +367,7 @@ async fn a_dropped_function_leaves_no_process() {
 #[tokio::test]
 async fn an_unknown_role_is_refused_at_start() {
     let spec = FunctionSpec::new("echo", binary(), "nobody");
-    let refused = lambda::start(handle(world()), spec, GatewayOptions::default()).await;
+    let refused = lambda::start(SHARED.clone(), spec, GatewayOptions::default()).await;
     assert!(refused.err().unwrap().to_string().contains("\"nobody\""));
 }
 
@@ -380,4 +380,52 @@ async fn an_unsigned_caller_is_refused_when_the_api_checks() {
     assert_eq!(json_of(response).await, json!({ "message": "Missing Authentication Token" }));
     assert_eq!(function.environments_started(), 0);
     function.stop().await;
+}
+
+#[tokio::test]
+async fn a_signed_caller_is_named_in_the_event() {
+    let function = start(|_, options| options.check_sigv4 = true).await;
+    let key = AccessKey {
+        secret: "caller-secret".to_owned(),
+        session_token: None,
+        role: ROLE.to_owned(),
+        session_name: "caller".to_owned(),
+        expires_at: None,
+        function_arn: None,
+        instance_arn: None,
+    };
+    SHARED.world_mut().aws.access_keys.insert("AKIACALLER".to_owned(), key);
+    let url = format!("{}/azure/docs?prefix=a%2Fb", function.base_url());
+    let call = |secret: &str| {
+        let signed = signed_headers(&url, secret).into_iter();
+        signed.fold(client().get(&url), |call, (name, value)| call.header(name, value)).send()
+    };
+    let answer = call("caller-secret").await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let identity = json_of(answer).await["requestContext"]["identity"].clone();
+    assert_eq!(identity["accessKey"], "AKIACALLER");
+    let arn = format!("arn:aws:sts::111122223333:assumed-role/{ROLE}/caller");
+    assert_eq!(identity["userArn"], arn);
+    let forged = call("another-secret").await.unwrap();
+    assert_eq!(forged.status(), 403);
+    assert_eq!(forged.headers()["x-amzn-errortype"], "InvalidSignatureException");
+    let message = json_of(forged).await["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("The request signature we calculated does not match"), "{message}");
+    function.stop().await;
+}
+
+fn signed_headers(url: &str, secret: &str) -> Vec<(String, String)> {
+    let identity = Credentials::new("AKIACALLER", secret, None, None, "test").into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("execute-api")
+        .time(std::time::SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(b"")).unwrap();
+    let (instructions, _signature) = sign(request, &parameters).unwrap().into_parts();
+    instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -80,6 +80,9 @@ fn ask(request: &ApiGatewayProxyRequest) -> Result<Ask, Problem> {
     let Some(key) = parameter("key") else {
         return Ok(Ask::List { place, request: list_request(request)? });
     };
+    // API Gateway leaves a slash at the end out of the parameter, and in the path.
+    let slash = request.path.as_deref().is_some_and(|path| path.ends_with('/'));
+    let key = key.map(|name| if slash && !name.ends_with('/') { name + "/" } else { name });
     let key = key.and_then(|name| Key::parse(&name).map_err(|why| Problem::bad_key(&why.to_string())))?;
     let conditions = conditions(&request.headers)?;
     if request.http_method == http::Method::HEAD {

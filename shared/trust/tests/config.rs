@@ -152,7 +152,11 @@ fn everything_wrong_is_said_at_once_in_the_order_of_lines() {
 #[test]
 fn a_role_name_over_64_characters_is_a_fault() {
     let long = "f".repeat(64 - "carnet-eu-central-1-".len());
-    let named = |name: &str| EXAMPLE.replace("[functions.blob-api]", &format!("[functions.{name}]"));
+    let named = |name: &str| {
+        EXAMPLE
+            .replace("[functions.blob-api]", &format!("[functions.{name}]"))
+            .replace("blob-api = ", &format!("{name} = "))
+    };
     assert!(Config::parse(&named(&long)).is_ok());
     let faults = Config::parse(&named(&format!("{long}f"))).unwrap_err();
     assert!(faults[0].problem.contains("65 characters"), "{}", faults[0]);

@@ -6,8 +6,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Large enough that a gigabyte costs few calls, small enough to be nothing.
-const BUFFER: usize = 256 * 1024;
+/// For the small chunks: larger ones are written as they come.
+const BUFFER: usize = 64 * 1024;
 
 pub struct Sink {
     out: BufWriter<File>,

@@ -1,16 +1,18 @@
 //! The stand-ins and the real function binary.
 
 use super::evidence::{self, Hop};
+use crate::commands::local::exports;
 use crate::failure::Failure;
 use carnet_federation::config::Env;
 use carnet_federation::http::Http;
 use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions};
+use carnet_localclouds::local::RESOURCES;
 use carnet_localclouds::{Local, Options, World};
 use carnet_trust::config::Config;
 use carnet_trust::entra::FederatedCredential;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 const FUNCTION: &str = "blob-api";
@@ -69,8 +71,9 @@ impl Stage {
 
     fn with_credential<T>(&self, work: impl FnOnce(&mut FederatedCredential) -> T) -> Result<T, Failure> {
         let missing = || Failure::Other("the demo's world has no federated credential".to_owned());
-        let mut world = self.local.shared.world.write().unwrap_or_else(PoisonError::into_inner);
-        let client_id = world.functions.get(FUNCTION).and_then(|function| function.client_id.clone());
+        let mut world = self.local.shared.world_mut();
+        let function = world.functions.get(FUNCTION);
+        let client_id = function.and_then(|function| function.environment.get("AZURE_CLIENT_ID").cloned());
         let application =
             client_id.and_then(|id| world.entra.applications.get_mut(&id)).ok_or_else(missing)?;
         application.federated_credentials.first_mut().map(work).ok_or_else(missing)
@@ -78,7 +81,9 @@ impl Stage {
 
     /// Starts the function in a fresh environment and asks it for a blob, as API Gateway's callers do.
     pub async fn ask(&self, key: &str) -> Result<Scene, Failure> {
-        let function = lambda::start(Arc::clone(&self.local.shared), self.spec()?, GatewayOptions::default())
+        let api =
+            GatewayOptions { resources: RESOURCES.map(str::to_owned).to_vec(), ..GatewayOptions::default() };
+        let function = lambda::start(Arc::clone(&self.local.shared), self.spec()?, api)
             .await
             .map_err(|error| Failure::Other(format!("the function's API cannot start: {error}")))?;
         let url = format!("{}/azure/assets/{key}", function.base_url());
@@ -96,27 +101,24 @@ impl Stage {
         Ok(Scene { answer: Answer { body, ..answer }, url, function })
     }
 
+    /// The function as the configuration states it, and where it finds the stand-ins.
     fn spec(&self) -> Result<FunctionSpec, Failure> {
-        let world = self.local.shared.world.read().unwrap_or_else(PoisonError::into_inner);
+        const LISTENERS: [&str; 4] =
+            ["AWS_ENDPOINT_URL_STS", "AZURE_AUTHORITY_HOST", "CARNET_AZURE_BLOB_ENDPOINT", "SSL_CERT_FILE"];
+        let world = self.local.shared.world();
         let function = world.functions.get(FUNCTION);
         let function =
             function.ok_or_else(|| Failure::Other("the demo's world has no function".to_owned()))?;
         let mut spec = FunctionSpec::new(FUNCTION, &self.binary, &function.role);
-        let places: Vec<_> = function.places.iter().map(|(name, url)| format!("{name}={url}")).collect();
-        spec.env = crate::commands::local::exports::of(&self.local.state())
-            .into_iter()
-            // The session is the role's own, made for each environment.
-            .filter(|(name, _)| {
-                !matches!(*name, "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AZURE_CLIENT_ID")
-            })
-            .map(|(name, value)| (name.to_owned(), value))
-            .chain(function.client_id.clone().map(|id| ("AZURE_CLIENT_ID".to_owned(), id)))
-            .chain([
-                ("CARNET_PLACES".to_owned(), places.join(",")),
-                // Nothing spreads here: what is refused is refused at once.
-                ("CARNET_SPREADING_WINDOW_SECONDS".to_owned(), "0".to_owned()),
-            ])
-            .collect();
+        spec.env = function.environment.clone();
+        let exports = exports::of(&self.local.state()).into_iter();
+        spec.env.extend(
+            exports
+                .filter(|(name, _)| LISTENERS.contains(name))
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+        // Nothing spreads here: what is refused is refused at once.
+        spec.env.insert("CARNET_SPREADING_WINDOW_SECONDS".to_owned(), "0".to_owned());
         Ok(spec)
     }
 }

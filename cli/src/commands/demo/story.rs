@@ -4,13 +4,15 @@ use super::evidence::{Failure, Hop};
 use super::letter::Swap;
 use super::stage::{Answer, Stage};
 use crate::args::{Format, Global};
-use crate::console::{self, HEADING, LABEL, QUIET, RIGHT, WRONG, write_fields};
+use crate::console::{self, HEADING, LABEL, QUIET, RIGHT, WRONG, write_fields_at};
 use carnet_trust::entra::FederatedCredential;
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// For the eye to follow; only where there is one.
 const BEAT: Duration = Duration::from_millis(350);
+/// Of what belongs to a hop.
+const INDENT: usize = 12;
 
 pub struct Story {
     out: Box<dyn Write + Send>,
@@ -56,7 +58,7 @@ impl Story {
             ("subject", &credential.subject),
             ("audience", &audiences),
         ];
-        write_fields(&mut self.out, fields.map(|(name, value)| (name, value)))?;
+        write_fields_at(4, &mut self.out, fields)?;
         self.beat()
     }
 
@@ -71,7 +73,11 @@ impl Story {
         ];
         let ok = answer.status == 200;
         self.step(if ok { RIGHT } else { WRONG }, "read", &format!("status {}", answer.status))?;
-        write_fields(&mut self.out, fields.into_iter().filter_map(|(name, value)| Some((name, value?))))?;
+        write_fields_at(
+            INDENT,
+            &mut self.out,
+            fields.into_iter().filter_map(|(name, value)| Some((name, value?))),
+        )?;
         self.body(answer)
     }
 
@@ -93,7 +99,7 @@ impl Story {
     pub fn refused(&mut self, url: &str, hops: &[Hop], answer: &Answer, failure: &Failure) -> io::Result<()> {
         self.request(url)?;
         self.hops(hops)?;
-        self.step(WRONG, "exchange", failure.code.as_deref().unwrap_or("refused"))?;
+        self.step(WRONG, "exchange", &format!("refused: {}", failure.code.as_deref().unwrap_or("no code")))?;
         writeln!(
             self.out,
             "\n  The caller gets status {WRONG}{}{WRONG:#}, and no internals:",
@@ -106,7 +112,7 @@ impl Story {
         )?;
         for line in failure.error.split("; ") {
             let style = if line.starts_with("field at fault") { WRONG } else { anstyle::Style::new() };
-            writeln!(self.out, "  {QUIET}|{QUIET:#} {style}{line}{style:#}")?;
+            writeln!(self.out, "{:INDENT$}{QUIET}|{QUIET:#} {style}{line}{style:#}", "")?;
         }
         self.beat()
     }
@@ -128,7 +134,7 @@ impl Story {
     }
 
     fn request(&mut self, url: &str) -> io::Result<()> {
-        writeln!(self.out, "\n  > GET {url}")?;
+        writeln!(self.out, "\n  {HEADING}> GET {url}{HEADING:#}")?;
         self.beat()
     }
 
@@ -148,21 +154,21 @@ impl Story {
                 ("expires in", &life),
             ];
             let fields = fields.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
-            write_fields(&mut self.out, fields)?;
+            write_fields_at(INDENT, &mut self.out, fields)?;
             self.beat()?;
         }
         Ok(())
     }
 
     fn step(&mut self, style: anstyle::Style, name: &str, what: &str) -> io::Result<()> {
-        writeln!(self.out, "\n  {style}{name}{style:#}  {what}")
+        writeln!(self.out, "\n  {style}{name:8}{style:#}  {what}")
     }
 
     fn body(&mut self, answer: &Answer) -> io::Result<()> {
         let text = String::from_utf8_lossy(&answer.body);
         let pretty = serde_json::from_str::<serde_json::Value>(&text).map(|value| format!("{value:#}"));
         for line in pretty.as_deref().unwrap_or(&text).lines() {
-            writeln!(self.out, "  {QUIET}|{QUIET:#} {line}")?;
+            writeln!(self.out, "{:INDENT$}{QUIET}|{QUIET:#} {line}", "")?;
         }
         self.beat()
     }

@@ -203,7 +203,11 @@ impl Entra {
             }
             Some("tenant id") => self.target.clone(),
             Some("scope") => scope.to_string(),
-            Some("clock") => format!("assertion issued {:?}, ends {:?}", claims.issued_at, claims.expires_at),
+            Some("clock") => {
+                let at = |seconds: Option<u64>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
+                let (from, to) = (at(claims.issued_at), at(claims.expires_at));
+                format!("an assertion for {from} to {to}, in seconds since 1970")
+            }
             _ => self.identity(claims),
         }
     }

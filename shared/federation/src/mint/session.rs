@@ -56,7 +56,7 @@ impl AwsSession {
 
     /// The region whose STS is asked. There is no global one for outbound tokens.
     pub fn region(&self) -> Result<&Region> {
-        self.config.region().ok_or_else(|| {
+        self.config.region().filter(|region| !region.as_ref().is_empty()).ok_or_else(|| {
             Error::new(
                 Hop::Config,
                 Kind::NotConfigured,

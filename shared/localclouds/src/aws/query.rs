@@ -174,5 +174,5 @@ fn failure(service: &Service, error: &ServiceError, request_id: &str) -> String 
 
 /// `<name>text</name>`
 pub fn element(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", quick_xml::escape::escape(text))
+    format!("<{name}>{}</{name}>", quick_xml::escape::partial_escape(text))
 }

@@ -72,7 +72,7 @@ fn refusal(handle: &Handle, fault: BearerFault) -> BlobError {
 
 /// As Azure asks for a token: the tenant's authority and the resource.
 fn challenge(handle: &Handle) -> String {
-    let tenant = read(handle, |world| world.entra.tenant_id.clone());
+    let tenant = handle.world().entra.tenant_id.clone();
     let authority = handle.endpoints.get().map(|all| all.entra_authority.clone()).unwrap_or_default();
     format!(
         "Bearer authorization_uri={authority}/{tenant}/oauth2/authorize resource_id=https://storage.azure.com"
@@ -80,33 +80,27 @@ fn challenge(handle: &Handle) -> String {
 }
 
 pub(crate) fn authorize(handle: &Handle, caller: &Caller, call: &Call) -> Result<Place, BlobError> {
-    read(handle, |world| {
-        let account = world.azure.accounts.get(&call.account).ok_or_else(BlobError::resource_not_found)?;
-        if account.firewalled {
-            return Err(BlobError::authorization_failure());
-        }
-        let Some(container) = account.containers.get(&call.container) else {
-            // Who may read nothing learns nothing about what exists.
-            let known = account.containers.values().any(|it| it.readers.contains(&caller.object_id));
-            return Err(match known && !call.container.is_empty() {
-                true => BlobError::container_not_found(),
-                false => BlobError::permission_mismatch(),
-            });
-        };
-        if !container.readers.contains(&caller.object_id) {
-            return Err(BlobError::permission_mismatch());
-        }
-        let base = handle.endpoints.get().map(|all| all.azure_blob.as_str()).unwrap_or_default();
-        Ok(Place {
-            container: call.container.clone(),
-            folder: container.folder.clone(),
-            hierarchical: account.hierarchical_namespace,
-            service_endpoint: format!("{base}/{}/", call.account),
-        })
+    let world = handle.world();
+    let account = world.azure.accounts.get(&call.account).ok_or_else(BlobError::resource_not_found)?;
+    if account.firewalled {
+        return Err(BlobError::authorization_failure());
+    }
+    let Some(container) = account.containers.get(&call.container) else {
+        // Who may read nothing learns nothing about what exists.
+        let known = account.containers.values().any(|it| it.readers.contains(&caller.object_id));
+        return Err(match known && !call.container.is_empty() {
+            true => BlobError::container_not_found(),
+            false => BlobError::permission_mismatch(),
+        });
+    };
+    if !container.readers.contains(&caller.object_id) {
+        return Err(BlobError::permission_mismatch());
+    }
+    let base = handle.endpoints.get().map(|all| all.azure_blob.as_str()).unwrap_or_default();
+    Ok(Place {
+        container: call.container.clone(),
+        folder: container.folder.clone(),
+        hierarchical: account.hierarchical_namespace,
+        service_endpoint: format!("{base}/{}/", call.account),
     })
-}
-
-fn read<T>(handle: &Handle, look: impl FnOnce(&crate::world::World) -> T) -> T {
-    // The world is plain data: one that was left in the middle of a change is still readable.
-    look(&handle.world.read().unwrap_or_else(std::sync::PoisonError::into_inner))
 }

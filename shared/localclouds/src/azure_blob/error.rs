@@ -166,7 +166,8 @@ impl BlobError {
     }
 
     /// The stand-in's own failure, e.g. a folder that cannot be read.
-    pub(crate) fn internal(_source: &std::io::Error) -> Self {
+    pub(crate) fn internal(source: &std::io::Error) -> Self {
+        tracing::warn!(%source, "the blob stand-in could not read its folder");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalError",

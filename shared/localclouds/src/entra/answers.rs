@@ -2,7 +2,9 @@
 //!
 //! The texts are those people have published with these codes, and those of "Microsoft Entra
 //! authentication and authorization error codes". Where no wording was found the text is ours and
-//! says so in a comment.
+//! says so in a comment. Those of malformed requests (900144, 7000218, 70003, 900023, 50027,
+//! 700027) and the second sentence of 700016 are written from experience and were compared with no
+//! document.
 
 use crate::faults;
 use axum::Json;

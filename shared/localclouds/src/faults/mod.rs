@@ -107,7 +107,7 @@ impl Faults {
         let faults = self.clone();
         router.layer(middleware::from_fn(move |request: Request, next: Next| {
             let found = faults.meet(hop, &request);
-            pass(found, request, next)
+            logged(hop, found, request, next)
         }))
     }
 
@@ -129,6 +129,14 @@ impl Faults {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One line a request: never its query, headers or body.
+async fn logged(hop: Hop, faults: Vec<Fault>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = pass(faults, request, next).await;
+    tracing::info!(hop = hop.name(), %method, path, status = response.status().as_u16(), "answered");
+    response
 }
 
 async fn pass(faults: Vec<Fault>, request: Request, next: Next) -> Response {

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
@@ -54,10 +54,7 @@ impl Environment {
         let bound = server::bind(Transport::Plain).await.map_err(could_not)?;
         let variables =
             variables::of_environment(handle, spec, &bound.addr.to_string()).map_err(could_not)?;
-        let arn = {
-            let world = handle.world.read().unwrap_or_else(PoisonError::into_inner);
-            variables::function_arn(&world, &spec.name)
-        };
+        let arn = variables::function_arn(&handle.world(), spec);
         let (offers, offered) = mpsc::channel(1);
         let api = RuntimeApi::new(spec.name.clone(), arn, offered);
         let mut phase = api.phase();

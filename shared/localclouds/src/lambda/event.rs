@@ -4,6 +4,7 @@
 //! parameters are decoded, of several equal names the single-valued maps keep the last, and a map
 //! without entries is `null`. (HTTP APIs decode the path; this is not one.)
 
+use super::resource::Matched;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -41,11 +42,10 @@ pub struct Arrival {
     pub identity: Identity,
 }
 
-/// The event for a request to `ANY /` or `ANY /{proxy+}`.
-pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value {
+/// The event for a request to the resource that `matched` names.
+pub fn rest_proxy_event(parts: &Parts, body: &Bytes, matched: &Matched, arrival: &Arrival) -> Value {
     let path = parts.uri.path();
-    let proxy = path.trim_start_matches('/').trim_end_matches('/');
-    let resource = if proxy.is_empty() { "/" } else { "/{proxy+}" };
+    let Matched { resource, parameters } = matched;
     let headers = with_forwarding(&parts.headers, arrival);
     let query = query(parts.uri.query().unwrap_or_default());
     let (body, encoded) = body_text(body);
@@ -57,7 +57,7 @@ pub fn rest_proxy_event(parts: &Parts, body: &Bytes, arrival: &Arrival) -> Value
         "multiValueHeaders": multiple(&values(&headers)),
         "queryStringParameters": single(&query),
         "multiValueQueryStringParameters": multiple(&query),
-        "pathParameters": (!proxy.is_empty()).then(|| json!({ "proxy": proxy })),
+        "pathParameters": (!parameters.is_empty()).then_some(parameters),
         "stageVariables": (!arrival.stage_variables.is_empty()).then_some(&arrival.stage_variables),
         "requestContext": context(parts, path, resource, &headers, arrival),
         "body": body,
@@ -211,7 +211,9 @@ mod tests {
             at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_720_614_516),
             identity: Identity::default(),
         };
-        rest_proxy_event(&parts, &Bytes::from_static(body), &arrival)
+        let anything = crate::lambda::resource::ANYTHING.map(str::to_owned);
+        let matched = crate::lambda::resource::matching(&anything, parts.uri.path()).unwrap();
+        rest_proxy_event(&parts, &Bytes::from_static(body), &matched, &arrival)
     }
 
     /// The cases that localstack's repository records from AWS (`test_lambda_aws_proxy_integration`,

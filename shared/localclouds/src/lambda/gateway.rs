@@ -4,6 +4,7 @@ use super::event::{Arrival, Identity, rest_proxy_event};
 use super::integration::{self, Head};
 use super::invocation::{Chunk, MAX_PAYLOAD, Reply, trace_id};
 use super::pool::{self, Pool};
+use super::resource::matching;
 use super::runtime_api::{Cut, collect};
 use super::spec::{GatewayOptions, ResponseTransferMode};
 use crate::aws::sigv4::{self, SigV4Fault};
@@ -16,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde_json::json;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
@@ -53,6 +54,9 @@ impl Gateway {
                 response.headers_mut().insert(name, value);
             }
         }
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let status = response.status().as_u16();
+        tracing::info!(function = self.pool.spec().name, method, path, status, request_id, "answered");
         response
     }
 
@@ -63,6 +67,10 @@ impl Gateway {
         request_id: &str,
         trace_id: &str,
     ) -> Response<Body> {
+        let Some(matched) = matching(&self.options.resources, parts.uri.path()) else {
+            // What API Gateway says of a resource or method that an API does not have.
+            return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
+        };
         let identity = match self.options.check_sigv4 {
             true => match signer(&self.pool, parts, body, "execute-api") {
                 Ok(identity) => identity,
@@ -70,7 +78,8 @@ impl Gateway {
             },
             false => Identity::default(),
         };
-        let event = rest_proxy_event(parts, body, &self.arrival(parts, request_id, trace_id, identity));
+        let event =
+            rest_proxy_event(parts, body, &matched, &self.arrival(parts, request_id, trace_id, identity));
         let event = Bytes::from(event.to_string());
         if event.len() > MAX_PAYLOAD {
             return too_long();
@@ -82,10 +91,7 @@ impl Gateway {
     }
 
     fn arrival(&self, parts: &Parts, request_id: &str, trace_id: &str, identity: Identity) -> Arrival {
-        let account = {
-            let world = self.pool.handle().world.read().unwrap_or_else(PoisonError::into_inner);
-            world.aws.account.clone()
-        };
+        let account = self.pool.handle().world().aws.account.clone();
         let scheme = match self.options.transport {
             Transport::Plain => "http",
             Transport::Tls(_) => "https",
@@ -194,7 +200,7 @@ impl Refusal {
 /// Who signed, or why the signature does not hold.
 pub(crate) fn signer(pool: &Pool, parts: &Parts, body: &[u8], service: &str) -> Result<Identity, Refusal> {
     let (region, account) = {
-        let world = pool.handle().world.read().unwrap_or_else(PoisonError::into_inner);
+        let world = pool.handle().world();
         (world.aws.region.clone(), world.aws.account.clone())
     };
     let principal = sigv4::verify(pool.handle(), parts, body, service, &region).map_err(refusal)?;

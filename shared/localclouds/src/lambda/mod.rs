@@ -5,6 +5,7 @@
 //! | [`spec`] | what a function and its API are made of |
 //! | [`gateway`] | API Gateway: a request becomes an event, a reply becomes a response |
 //! | [`event`] | the event of a REST API's Lambda proxy integration |
+//! | [`resource`] | which resource of the API a path belongs to |
 //! | [`integration`] | both reply formats of that integration |
 //! | [`invoke_api`] | Lambda's own Invoke, with the payload as it is |
 //! | [`pool`] | one invocation at a time in each environment, a few environments |
@@ -26,6 +27,7 @@ mod invocation;
 mod invoke_api;
 mod logs;
 mod pool;
+mod resource;
 mod runtime_api;
 mod spec;
 mod variables;

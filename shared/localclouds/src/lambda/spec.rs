@@ -1,6 +1,7 @@
 //! What a function and its API are made of.
 
 use super::logs::LogSink;
+use super::resource::ANYTHING;
 use crate::server::Transport;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ pub struct GatewayOptions {
     /// Whether a caller must sign, as the `AWS_IAM` authorizer demands. Whose signature holds may
     /// call: the account's policies on `execute-api` are not judged.
     pub check_sigv4: bool,
+    /// What the API has, e.g. `/azure/{place}/{key+}`; by default everything goes to the function.
+    pub resources: Vec<String>,
     pub stage: String,
     pub stage_variables: BTreeMap<String, String>,
     pub response_transfer_mode: ResponseTransferMode,
@@ -74,6 +77,7 @@ impl Default for GatewayOptions {
         Self {
             transport: Transport::Plain,
             check_sigv4: false,
+            resources: ANYTHING.map(str::to_owned).to_vec(),
             stage: "prod".to_owned(),
             stage_variables: BTreeMap::new(),
             response_transfer_mode: ResponseTransferMode::default(),

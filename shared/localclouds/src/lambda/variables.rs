@@ -10,7 +10,6 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 /// Lambda does not say how long a session lives; twelve hours is the longest a role's may.
@@ -23,7 +22,7 @@ pub(crate) struct Variables {
 }
 
 pub(crate) fn check_role(handle: &Handle, spec: &FunctionSpec) -> io::Result<()> {
-    let world = handle.world.read().unwrap_or_else(PoisonError::into_inner);
+    let world = handle.world();
     if !world.aws.roles.contains_key(&spec.role) {
         return Err(missing(format!(
             "the world has no role {:?} for the function {:?}",
@@ -42,8 +41,8 @@ fn missing(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, what)
 }
 
-pub(crate) fn function_arn(world: &World, name: &str) -> String {
-    format!("arn:aws:lambda:{}:{}:function:{name}", world.aws.region, world.aws.account)
+pub(crate) fn function_arn(world: &World, spec: &FunctionSpec) -> String {
+    format!("arn:aws:lambda:{}:{}:function:{}", world.aws.region, world.aws.account, spec.name)
 }
 
 pub(crate) fn of_environment(
@@ -51,7 +50,7 @@ pub(crate) fn of_environment(
     spec: &FunctionSpec,
     runtime_api: &str,
 ) -> io::Result<Variables> {
-    let mut world = handle.world.write().unwrap_or_else(PoisonError::into_inner);
+    let mut world = handle.world_mut();
     let (id, own_session) = match &spec.access_key_id {
         Some(id) => (id.clone(), None),
         None => {
@@ -91,7 +90,7 @@ pub(crate) fn of_environment(
 
 /// Ends a session that was made for one environment.
 pub(crate) fn sign_out(handle: &Handle, access_key_id: &str) {
-    handle.world.write().unwrap_or_else(PoisonError::into_inner).aws.access_keys.remove(access_key_id);
+    handle.world_mut().aws.access_keys.remove(access_key_id);
 }
 
 fn sign_in(world: &mut World, spec: &FunctionSpec) -> io::Result<String> {
@@ -102,7 +101,7 @@ fn sign_in(world: &mut World, spec: &FunctionSpec) -> io::Result<String> {
         role: spec.role.clone(),
         session_name: spec.name.clone(),
         expires_at: Some(SystemTime::now() + SESSION),
-        function_arn: Some(function_arn(world, &spec.name)),
+        function_arn: Some(function_arn(world, spec)),
         instance_arn: None,
     };
     world.aws.access_keys.insert(id.clone(), session);

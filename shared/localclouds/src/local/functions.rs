@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+/// What the API of `template.yaml` has. A test holds the two together.
+pub const RESOURCES: [&str; 2] = ["/azure/{place}", "/azure/{place}/{key+}"];
+
 pub(super) async fn start(
     handle: &Handle,
     options: &Options,
@@ -21,7 +24,11 @@ pub(super) async fn start(
         spec.env.extend(endpoints(handle, ca_file));
         spec.env.extend(options.function_env.clone());
         spec.log_sink = options.log_sink.clone();
-        let gateway = GatewayOptions { check_sigv4: options.check_callers, ..GatewayOptions::default() };
+        let gateway = GatewayOptions {
+            check_sigv4: options.check_callers,
+            resources: RESOURCES.map(str::to_owned).to_vec(),
+            ..GatewayOptions::default()
+        };
         running.insert(name, lambda::start(handle.clone(), spec, gateway).await?);
     }
     Ok(running)
@@ -63,4 +70,17 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
         }
     }
     variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RESOURCES;
+
+    #[test]
+    fn the_api_is_that_of_the_template() {
+        let template = include_str!("../../../../template.yaml");
+        let paths = template.lines().filter_map(|line| line.trim().strip_suffix(':'));
+        let paths: Vec<&str> = paths.filter(|path| path.starts_with('/')).collect();
+        assert_eq!(paths, RESOURCES);
+    }
 }

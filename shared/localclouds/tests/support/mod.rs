@@ -15,8 +15,8 @@ pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 
 pub fn world() -> World {
     let role = world::Role {
-        id: "AROAEXAMPLE".to_owned(),
         arn: format!("arn:aws:iam::111122223333:role/{ROLE}"),
+        id: "AROAEXAMPLEEXAMPLE000".to_owned(),
         policies: Vec::new(),
         tags: BTreeMap::new(),
     };
@@ -53,6 +53,7 @@ pub fn account(folder: PathBuf, readers: &[&str], hierarchical: bool) -> world::
 }
 
 pub fn handle(world: World) -> Handle {
+    install_crypto();
     let shared = Shared::new(world).unwrap();
     let _ = shared.endpoints.set(Endpoints {
         aws_sts: "https://127.0.0.1:1".to_owned(),
@@ -64,11 +65,15 @@ pub fn handle(world: World) -> Handle {
     Arc::new(shared)
 }
 
-pub fn client() -> reqwest::Client {
+fn install_crypto() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+pub fn client() -> reqwest::Client {
+    install_crypto();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 

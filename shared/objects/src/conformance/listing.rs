@@ -117,8 +117,7 @@ async fn start_from(suite: &Suite<'_>) {
     for (from, first) in [("a.b", "a.b"), ("a/bb", "a/c"), ("a1", "b/x")] {
         let request = ListRequest { start_from: Some(format!("{FOLDER}{from}")), ..request("") };
         let listed: Vec<String> = pages(suite, request).await.iter().flat_map(names).collect();
-        let expected: Vec<&str> =
-            held(suite, &NAMES).into_iter().skip_while(|name| *name != first).collect();
+        let expected: Vec<&str> = held(suite, &NAMES).into_iter().skip_while(|name| *name != first).collect();
         assert_eq!(listed, expected, "from {from:?} on");
     }
 }

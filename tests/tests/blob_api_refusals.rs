@@ -1,0 +1,165 @@
+//! One wrong thing at a time: the caller gets a problem without internals, the operator one line
+//! that names the hop, the field, what was presented and what to change.
+
+use carnet_localclouds::World;
+use carnet_localclouds::faults::Hop;
+use carnet_tests::Stage;
+use carnet_trust::entra::FederatedCredential;
+use serde_json::Value;
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/carnet-eu-central-1-blob-api";
+const OTHER: &str = "99999999-9999-4999-8999-999999999999";
+
+/// What is wrong, and how it must show.
+struct Case {
+    environment: &'static [(&'static str, &'static str)],
+    change: fn(&mut World),
+    fault: Option<&'static str>,
+    slug: &'static str,
+    /// Parts of the operator's line.
+    line: &'static [&'static str],
+}
+
+const CASE: Case =
+    Case { environment: &[], change: |_| {}, fault: None, slug: "upstream-refused", line: &[] };
+
+async fn shows(case: Case) {
+    let stage = Stage::with_blob_api_and(case.environment).await;
+    stage.put("hello.txt", "hello");
+    (case.change)(&mut stage.local.shared.world_mut());
+    if let Some(fault) = case.fault {
+        stage.fault(fault);
+    }
+    let url = format!("{}/azure/assets/hello.txt", stage.api("blob-api"));
+    let answer = stage.client().get(url).send().await.unwrap();
+    let status = answer.status();
+    let text = answer.text().await.unwrap();
+    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
+    assert_eq!(problem["type"], format!("urn:carnet:problem:{}", case.slug), "{problem}");
+    for internal in ["AADSTS", "arn:", "127.0.0.1", "tenant", "Authorization", "eyJ"] {
+        assert!(!text.contains(internal), "{internal} in {text}");
+    }
+    let lines = stage.function("blob-api").logs().lines();
+    let line =
+        lines.iter().find(|line| line.contains("request failed")).unwrap_or_else(|| panic!("{lines:#?}"));
+    for part in case.line.iter().chain(&["docs/troubleshooting.md#"]) {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert!(!lines.iter().any(|line| line.contains("eyJ")), "no token in any line");
+}
+
+fn credentials(world: &mut World, change: impl Fn(&mut FederatedCredential)) {
+    world.entra.applications.values_mut().flat_map(|app| &mut app.federated_credentials).for_each(change);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn federation_switched_off() {
+    let line = &[
+        "mint refused",
+        "OutboundWebIdentityFederationDisabledException",
+        "enable-outbound-web-identity-federation",
+    ];
+    shows(Case { change: |world| world.aws.outbound_federation = false, line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_mint() {
+    let change = |world: &mut World| world.aws.roles.values_mut().for_each(|role| role.policies.clear());
+    let line = &["mint forbidden", "AccessDenied", "field at fault: sts:GetWebIdentityToken"];
+    shows(Case { change, slug: "upstream-forbidden", line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_tenant() {
+    let line = &["exchange refused", "AADSTS90002", "field at fault: tenant id", OTHER];
+    shows(Case { environment: &[("AZURE_TENANT_ID", OTHER)], line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_client() {
+    let line = &["AADSTS700016", "field at fault: client id", OTHER, "AZURE_CLIENT_ID"];
+    shows(Case { environment: &[("AZURE_CLIENT_ID", OTHER)], line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_issuer() {
+    let change = |world: &mut World| credentials(world, |credential| credential.issuer.push('x'));
+    let line = &["AADSTS700211", "field at fault: issuer", "presented: https://127.0.0.1"];
+    shows(Case { change, line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_subject() {
+    let change = |world: &mut World| credentials(world, |credential| credential.subject.push('x'));
+    let line = &["AADSTS700213", "field at fault: subject", ROLE];
+    shows(Case { change, line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_audience() {
+    let change = |world: &mut World| {
+        credentials(world, |credential| credential.audiences = vec!["api://other".into()])
+    };
+    let line = &["AADSTS700212", "field at fault: audience", "presented: api://AzureADTokenExchange"];
+    shows(Case { change, line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_letter_case() {
+    let change = |world: &mut World| {
+        credentials(world, |credential| {
+            credential.subject = credential.subject.replace("blob-api", "Blob-api")
+        });
+    };
+    shows(Case { change, line: &["AADSTS7002138", "field at fault: letter case", ROLE], ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditional_access() {
+    let change = |world: &mut World| {
+        world.entra.applications.values_mut().for_each(|application| application.blocked_by = Some(53003));
+    };
+    shows(Case { change, line: &["AADSTS53003", "field at fault: tenant policy"], ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entras_clock_ten_minutes_off() {
+    let line = &["AADSTS700024", "field at fault: clock"];
+    shows(Case { fault: Some("entra.token=clock-skew:600"), line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_data_role() {
+    let change = |world: &mut World| {
+        let containers =
+            world.azure.accounts.values_mut().flat_map(|account| account.containers.values_mut());
+        containers.for_each(|container| container.readers.clear());
+    };
+    let line = &["read forbidden", "AuthorizationPermissionMismatch", "Storage Blob Data Reader"];
+    shows(Case { change, slug: "upstream-forbidden", line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firewall_refusal() {
+    let change =
+        |world: &mut World| world.azure.accounts.values_mut().for_each(|account| account.firewalled = true);
+    let line = &["AuthorizationFailure", "field at fault: network rules"];
+    shows(Case { change, slug: "upstream-forbidden", line, ..CASE }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_clock_ten_minutes_off_is_corrected_from_the_services_date() {
+    for seconds in [600, -600] {
+        let stage = Stage::with_blob_api().await;
+        stage.put("hello.txt", "hello");
+        stage.fault(&format!("aws.sts=clock-skew:{seconds}"));
+        let url = format!("{}/azure/assets/hello.txt", stage.api("blob-api"));
+        let answer = stage.client().get(url).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        let corrected = text == "hello";
+        // A token minted ten minutes ahead of Entra's clock is refused there, in words about time.
+        let explained = stage.function("blob-api").logs().contains("field at fault: clock");
+        assert!(corrected || explained, "{seconds}: {text} {:#?}", stage.function("blob-api").logs().lines());
+        assert!(stage.count(Hop::Sts) >= 2, "the first signature was out of time");
+    }
+}

@@ -1,0 +1,283 @@
+//! `carnet local` and `carnet demo`: the real binaries, started as people start them.
+
+mod cli_support;
+
+use carnet_federation::config::Env;
+use carnet_federation::http::Http;
+use carnet_tests::binary;
+use cli_support::{Run, Vars, carnet_with, command};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+const CONFIG: &str = r#"
+[aws]
+account = "123456789012"
+region = "eu-central-1"
+stack = "carnet"
+
+[azure]
+tenant_id = "11111111-2222-4333-8444-555555555555"
+
+[azure.identities.reader]
+client_id = "aaaaaaaa-1111-4222-8333-444444444444"
+object_id = "bbbbbbbb-1111-4222-8333-444444444444"
+
+[places.assets]
+url = "azure://carnettest/assets"
+
+[instances.operator]
+reads = ["assets"]
+azure_identity = "reader"
+
+[functions.blob-api]
+reads = ["assets"]
+azure_identity = "reader"
+
+[local.containers]
+"carnettest/assets" = "blobs"
+
+[local.functions]
+blob-api = "BINARY"
+"#;
+
+/// A `carnet local` that runs in a folder whose name a shell would stumble over.
+struct Clouds {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Clouds {
+    async fn start(more: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("carnet it's $HOME ").tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("blobs")).expect("a folder");
+        std::fs::write(folder.path().join("blobs/a.txt"), "hello").expect("a blob");
+        let config = CONFIG.replace("BINARY", binary("blob-api").to_str().expect("a plain path"));
+        std::fs::write(folder.path().join("carnet.toml"), config).expect("the configuration");
+        // A stale state must not be taken for this run's.
+        std::fs::write(folder.path().join("state.json"), "{}").expect("an old state");
+        let args = ["local", "--config", "carnet.toml", "--state-file", "state.json"];
+        let mut command = command(&Vec::new(), &[&args[..], more].concat());
+        let log = std::fs::File::create(folder.path().join("blobs/.log")).expect("a file");
+        command.current_dir(folder.path()).env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(log);
+        let child = command.spawn().expect("carnet runs");
+        let clouds = Self { child, folder };
+        clouds.wait_for(|| clouds.read_state().is_some_and(|state| state["control"].is_string())).await;
+        clouds
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.folder.path().join("state.json")
+    }
+
+    fn read_state(&self) -> Option<Value> {
+        serde_json::from_slice(&std::fs::read(self.state_file()).ok()?).ok()
+    }
+
+    async fn wait_for(&self, mut holds: impl FnMut() -> bool) {
+        let wait = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it comes to pass");
+    }
+
+    /// Runs a shell with what `carnet local --env` says.
+    async fn shell(&self, script: &str) -> Run {
+        let script = format!("eval \"$(\"$CARNET\" local --env --state-file \"$STATE\")\" && {script}");
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .env_clear()
+            .envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent"), ("AWS_SESSION_TOKEN", "old")])
+            .env("CARNET", binary("carnet"))
+            .env("STATE", self.state_file())
+            .output()
+            .await
+            .expect("a shell");
+        Run {
+            code: output.status.code().expect("an exit code"),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    async fn end(mut self, signal: &str) -> (i32, String, TempDir) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let killed = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().await;
+        assert!(killed.expect("kill").success());
+        let stdout = self.child.stdout.take();
+        let status = self.child.wait().await.expect("an end");
+        let mut text = String::new();
+        if let Some(mut stdout) = stdout {
+            tokio::io::AsyncReadExt::read_to_string(&mut stdout, &mut text).await.expect("text");
+        }
+        (status.code().expect("an exit code"), text, self.folder)
+    }
+}
+
+async fn get(url: &str) -> reqwest::Result<reqwest::Response> {
+    Http::from_env(&Env::default()).expect("a client").client().get(url).send().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_file_says_where_everything_is_and_goes_when_it_ends() {
+    for signal in ["TERM", "INT"] {
+        let clouds = Clouds::start(&[]).await;
+        let state = clouds.read_state().expect("a state");
+        for pointer in [
+            "/ca_file",
+            "/aws/sts",
+            "/aws/iam",
+            "/aws/issuer",
+            "/aws/region",
+            "/aws/access_key_id",
+            "/aws/secret_access_key",
+            "/entra/authority",
+            "/entra/tenant_id",
+            "/entra/client_id",
+            "/azure/blob/carnettest",
+            "/functions/blob-api",
+        ] {
+            assert!(state.pointer(pointer).is_some_and(Value::is_string), "{pointer} in the state");
+        }
+        assert!(Path::new(state["ca_file"].as_str().expect("a path")).is_file());
+        let (code, said, folder) = clouds.end(signal).await;
+        assert_eq!(code, 0);
+        assert!(said.contains(state["aws"]["sts"].as_str().expect("a URL")), "{said}");
+        assert!(!said.contains(state["aws"]["secret_access_key"].as_str().expect("a key")), "{said}");
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").flatten().collect();
+        left.retain(|entry| entry.file_name() != "blobs" && entry.file_name() != "carnet.toml");
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_with_its_exports_reads_blobs_and_calls_the_function() {
+    let clouds = Clouds::start(&[]).await;
+    let read = clouds.shell("exec \"$CARNET\" cat azure://carnettest/assets/a.txt").await.ok();
+    assert_eq!(read.text(), "hello");
+    let file = clouds.shell("test -f \"$SSL_CERT_FILE\" && test -z \"$AWS_SESSION_TOKEN\"").await;
+    assert_eq!(file.code, 0, "{file:?}");
+    let state = clouds.read_state().expect("a state");
+    let url = format!("{}/azure/assets/a.txt", state["functions"]["blob-api"].as_str().expect("a URL"));
+    let answer = get(&url).await.expect("an answer");
+    assert_eq!((answer.status().as_u16(), answer.text().await.expect("text").as_str()), (200, "hello"));
+    let log = std::fs::read_to_string(clouds.folder.path().join("blobs/.log")).expect("a log");
+    for part in [
+        "path=\"/carnettest/assets/a.txt\"",
+        "hop=\"aws.sts\"",
+        "function=\"blob-api\"",
+        "carnet_localclouds::function",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    assert!(!log.contains("eyJ"), "a token in the log");
+    let file = clouds.state_file();
+    let args = ["local", "--env", "--format", "json", "--state-file", file.to_str().expect("a plain path")];
+    let exports = carnet_with(&Vars::new(), &args).await.ok().json();
+    assert_eq!(exports["AZURE_TENANT_ID"], state["entra"]["tenant_id"]);
+    clouds.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_and_callers_checks_are_switched_on_from_the_command_line() {
+    let clouds = Clouds::start(&["--check-callers", "--fault", "entra.token=status:503"]).await;
+    let run = clouds.shell("exec \"$CARNET\" token --exchange").await;
+    assert_eq!(run.code, 8, "{run:?}");
+    let state = clouds.read_state().expect("a state");
+    let url = format!("{}/azure/assets/a.txt", state["functions"]["blob-api"].as_str().expect("a URL"));
+    assert_eq!(get(&url).await.expect("an answer").status(), 403);
+    clouds.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_local_is_not_given_rightly_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+    let (config, state) = (path("carnet.toml"), path("state.json"));
+    let none = carnet_with(&Vars::new(), &["local", "--env", "--state-file", &state]).await;
+    assert_eq!(none.code, 3);
+    assert!(none.stderr.contains("no `carnet local` is running"), "{}", none.stderr);
+    let run = |args: Vec<String>| async move {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        carnet_with(&Vars::new(), &args).await
+    };
+    let serve = |more: &[&str]| {
+        let args = ["local", "--config", &config, "--state-file", &state];
+        [&args[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(run(serve(&[])).await.code, 3, "no configuration");
+    std::fs::write(&config, "[aws]\naccount = \"1\"\n").expect("a file");
+    let wrong = run(serve(&[])).await;
+    assert_eq!(wrong.code, 3);
+    assert!(wrong.stderr.contains("line 2") && wrong.stderr.contains("aws.account"), "{}", wrong.stderr);
+    assert_eq!(run(vec!["local".into(), "--state-file".into(), state.clone()]).await.code, 2, "no --config");
+    std::fs::write(&config, CONFIG.replace("BINARY", "x")).expect("a file");
+    std::fs::create_dir(folder.path().join("blobs")).expect("a folder");
+    let fault = run(serve(&["--fault", "aws.sts=explode"])).await;
+    assert_eq!(fault.code, 2);
+    assert!(fault.stderr.contains("explode"), "{}", fault.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_goes_as_told() {
+    let function = binary("blob-api");
+    let run =
+        carnet_with(&Vars::new(), &["demo", "--function", function.to_str().expect("a path")]).await.ok();
+    let text = run.text();
+    for part in [
+        "Act 1",
+        "subject",
+        "jti",
+        "status 200",
+        "ATA CARNET",
+        "`i` to `l`",
+        "status 502",
+        "AADSTS700213",
+        "field at fault: subject",
+        "set the federated credential's subject",
+        "All three acts went as told",
+        " s.",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours where there is no terminal");
+    let args = ["demo", "--format", "json", "--function", function.to_str().expect("a path")];
+    let summary = carnet_with(&Vars::new(), &args).await.ok().json();
+    let statuses: Vec<_> =
+        summary["acts"].as_array().expect("acts").iter().map(|act| &act["answer"]["status"]).collect();
+    assert_eq!(statuses, [200, 502, 200]);
+    assert_eq!(summary["acts"][1]["operator_sees"]["field"], "subject");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_goes_otherwise_is_a_failure() {
+    let missing = carnet_with(&Vars::new(), &["demo", "--function", "/nonexistent/blob-api"]).await;
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("cargo build -p blob-api"), "{}", missing.stderr);
+    // A program that is no function: it never asks for an event.
+    let other = carnet_with(&Vars::new(), &["demo", "--function", "/bin/true"]).await;
+    assert_eq!(other.code, 1, "{other:?}");
+    assert!(!other.text().contains("as told"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_version_and_completions_are_there() {
+    let none = Vars::new();
+    let help = carnet_with(&none, &["--help"]).await.ok().text();
+    for part in ["Exit codes:", "AZURE_TENANT_ID", "token", "local", "demo"] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+    for command in ["token", "ls", "cat", "local", "demo", "completions"] {
+        let help = carnet_with(&none, &[command, "--help"]).await.ok().text();
+        assert!(help.contains("Example"), "{command}: {help}");
+    }
+    assert!(carnet_with(&none, &["--version"]).await.ok().text().starts_with("carnet "));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(carnet_with(&none, &["completions", shell]).await.ok().text().contains("page-size"));
+    }
+}

@@ -1,0 +1,103 @@
+//! The way out: proxies, a signed caller, an end on request.
+
+use carnet_federation::Hop;
+use carnet_federation::config::Env;
+use carnet_federation::http::Http;
+use carnet_localclouds::Options;
+use carnet_tests::Stage;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A proxy that counts its CONNECTs.
+async fn proxy() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(tunnel(socket, counted.clone()));
+        }
+    });
+    (address, count)
+}
+
+async fn tunnel(socket: TcpStream, count: Arc<AtomicUsize>) {
+    let mut socket = BufReader::new(socket);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if socket.read_line(&mut head).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let Some(target) = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()) else { return };
+    count.fetch_add(1, Ordering::SeqCst);
+    let mut upstream = TcpStream::connect(target).await.unwrap();
+    socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let _ = copy_bidirectional(&mut socket, &mut upstream).await;
+}
+
+async fn fetch_through(stage: &Stage, more: &[(&str, &str)]) {
+    let own = stage.env();
+    let own = own.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let env: Env = own.chain(more.iter().copied()).collect();
+    let http = Http::from_env(&env).unwrap();
+    let keys = format!("{}/common/discovery/v2.0/keys", stage.local.state().entra.authority);
+    http.send(Hop::Exchange, http.client().get(keys)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxy_variables_are_honoured_and_so_are_their_exceptions() {
+    let stage = Stage::new().await;
+    let (address, count) = proxy().await;
+    fetch_through(&stage, &[("HTTPS_PROXY", &address)]).await;
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    fetch_through(&stage, &[("HTTPS_PROXY", &address), ("NO_PROXY", "127.0.0.1")]).await;
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    fetch_through(&stage, &[("ALL_PROXY", &address)]).await;
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let env: Env = [("HTTPS_PROXY", "http://user:secret@:::")].into_iter().collect();
+    let error = Http::from_env(&env).unwrap_err();
+    assert!(error.to_string().contains("HTTPS_PROXY") && !error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_leaves_the_machine_for_nobody() {
+    let http = Http::from_env(&Env::default()).unwrap();
+    for url in ["http://login.example.com/", "http://169.254.169.254/metadata"] {
+        let error = http.send(Hop::Exchange, http.client().get(url)).await.unwrap_err();
+        assert!(error.message().contains("plain http"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function() {
+    let options =
+        Options { functions: Some(vec!["blob-api".into()]), check_callers: true, ..Options::default() };
+    let stage = Stage::with(options).await;
+    let url = format!("{}/azure/assets", stage.api("blob-api"));
+    let unsigned = stage.client().get(&url).send().await.unwrap();
+    assert_eq!(unsigned.status(), 403);
+    assert!(unsigned.text().await.unwrap().contains("Missing Authentication Token"));
+    let key = stage.local.state().aws.access_key_id;
+    let forged = format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20260101/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature={}",
+        "0".repeat(64)
+    );
+    let forged =
+        stage.client().get(&url).header("authorization", forged).header("x-amz-date", "20260101T000000Z");
+    assert_eq!(forged.send().await.unwrap().status(), 403);
+    assert_eq!(stage.function("blob-api").environments_started(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_ends_gracefully_when_it_is_told_to() {
+    let mut stage = Stage::with_blob_api().await;
+    stage.client().get(format!("{}/azure/assets", stage.api("blob-api"))).send().await.unwrap();
+    let function = stage.local.functions.remove("blob-api").unwrap();
+    let logs = function.logs().clone();
+    function.stop().await;
+    assert!(logs.contains("Graceful shutdown completed"), "{:#?}", logs.lines());
+}
