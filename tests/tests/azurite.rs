@@ -12,6 +12,7 @@ use carnet_objects::{BoxFuture, Key};
 use carnet_tests::Stage;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
