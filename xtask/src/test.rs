@@ -109,6 +109,7 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("build the command", || run(&mut cargo(demo::BUILD)));
     }
     if tests_whole {
+        steps.run("tools: libfaketime", || tools::FAKETIME.install());
         steps.run("build the test function", || {
             run(&mut cargo(&["build", "--workspace", "--example", "echo_function"]))
         });
@@ -138,6 +139,7 @@ pub fn setup() -> ExitCode {
     steps.run("tools: the clouds' Python clients", || tools::CLIENTS.install());
     steps.run("tools: the bench's Python handler", || tools::PEER.install());
     steps.run("tools: Azurite", tools::install_azurite);
+    steps.run("tools: libfaketime", || tools::FAKETIME.install());
     steps.report()
 }
 
@@ -149,6 +151,10 @@ fn end_to_end(tests: &str) -> Result {
         .env("CARNET_BIN_CARNET", dev_binary("carnet"))
         .env("CARNET_AZURITE_BIN", tools::azurite())
         .env("CARNET_RIE_BIN", tools::rie()?);
+    // Where it is missing, the one test that needs it says so.
+    if let Ok(library) = tools::faketime() {
+        command.env("CARNET_FAKETIME_LIB", library);
+    }
     run(&mut command)
 }
 

@@ -19,6 +19,8 @@ pub const SAM: Venv = Venv { name: "venv-sam", lock: "tests/sam/requirements.loc
 pub const CLIENTS: Venv = Venv { name: "venv-clients", lock: "tests/python/requirements.lock" };
 /// What the Python handler of the bench runs on.
 pub const PEER: Venv = Venv { name: "venv-peer", lock: "bench/peer/requirements.lock" };
+/// libfaketime, for the test of a frozen function.
+pub const FAKETIME: Venv = Venv { name: "venv-faketime", lock: "tests/faketime/requirements.lock" };
 
 impl Venv {
     pub fn folder(&self) -> PathBuf {
@@ -27,6 +29,17 @@ impl Venv {
 
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder().join("bin").join(name)
+    }
+
+    /// A file that came with a package.
+    fn package_file(&self, folder: &str, file: &str) -> Result<PathBuf> {
+        let lib = self.folder().join("lib");
+        let versions = std::fs::read_dir(&lib).map_err(|error| format!("{}: {error}", lib.display()))?;
+        versions
+            .flatten()
+            .map(|version| version.path().join("site-packages").join(folder).join(file))
+            .find(|path| path.exists())
+            .ok_or_else(|| format!("{} has no {folder}/{file}", lib.display()))
     }
 
     pub fn install(&self) -> Result {
@@ -55,13 +68,12 @@ pub fn rie() -> Result<PathBuf> {
         "aarch64" => "aws-lambda-rie-arm64",
         other => return Err(format!("there is no Runtime Interface Emulator for {other}")),
     };
-    let lib = SAM.folder().join("lib");
-    let versions = std::fs::read_dir(&lib).map_err(|error| format!("{}: {error}", lib.display()))?;
-    versions
-        .flatten()
-        .map(|version| version.path().join("site-packages/samcli/local/rapid").join(file))
-        .find(|path| path.exists())
-        .ok_or_else(|| format!("{} has no samcli/local/rapid/{file}", lib.display()))
+    SAM.package_file("samcli/local/rapid", file)
+}
+
+/// The library that moves a process's wall clock. The wheel holds it for x86-64 only.
+pub fn faketime() -> Result<PathBuf> {
+    FAKETIME.package_file("libfaketime/vendor/libfaketime/src", "libfaketime.so.1")
 }
 
 /// Azurite, from npm.
