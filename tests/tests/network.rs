@@ -99,5 +99,14 @@ async fn the_function_ends_gracefully_when_it_is_told_to() {
     let function = stage.local.functions.remove("blob-api").unwrap();
     let logs = function.logs().clone();
     function.stop().await;
-    assert!(logs.contains("Graceful shutdown completed"), "{:#?}", logs.lines());
+    assert!(logs.contains("told to end"), "{:#?}", logs.lines());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_an_unknown_authority_is_refused() {
+    let stage = Stage::new().await;
+    let http = Http::from_env(&Env::default()).unwrap();
+    let keys = format!("{}/common/discovery/v2.0/keys", stage.local.state().entra.authority);
+    let error = http.send(Hop::Exchange, http.client().get(keys)).await.unwrap_err();
+    assert!(format!("{error:?}").contains("UnknownIssuer"), "{error:?}");
 }

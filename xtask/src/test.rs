@@ -36,8 +36,9 @@ pub const GROUPS: [Group; 9] = [
     Group::Sam,
 ];
 
-/// What a function's package must not contain: see `docs/architecture.md` on one TLS provider.
-const BANNED: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
+/// What a function's package must not contain: stand-ins, and another TLS provider than ring.
+const BANNED: [&str; 6] =
+    ["carnet-localclouds", "aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
 /// What a function's package must contain once only.
 const SINGLE: [&str; 4] = ["hyper", "reqwest", "rustls", "ring"];
 const LARGEST_FUNCTION: u64 = 6_000_000;

@@ -196,3 +196,18 @@ fn object_json(meta: &ObjectMeta) -> Value {
     }
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_cannot_stand_in_a_header_is_left_out() {
+        let mut headers = HeaderMap::new();
+        put(&mut headers, CACHE_CONTROL, "no-store\r\nX-Injected: yes");
+        put(&mut headers, CONTENT_DISPOSITION, "attachment; filename=\"größe\"");
+        assert!(headers.is_empty(), "{headers:?}");
+        put(&mut headers, CACHE_CONTROL, "max-age=60");
+        assert_eq!(headers[CACHE_CONTROL], "max-age=60");
+    }
+}

@@ -15,6 +15,7 @@ pub mod api;
 pub mod event;
 pub mod problem;
 pub mod serve;
+mod shutdown;
 
 pub use api::Api;
 pub use serve::serve;

@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Body};
 use crate::api::Api;
 use crate::event::Invocation;
+use crate::shutdown;
 use carnet_federation::deadline;
 use carnet_federation::telemetry::metrics;
 use lambda_runtime::{Error, FunctionResponse, LambdaEvent, service_fn};
@@ -16,7 +17,7 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 /// Serves until Lambda ends the environment.
 pub async fn serve(api: Api) -> Result<(), Error> {
-    lambda_runtime::spawn_graceful_shutdown_handler(|| async { metrics::flush() }).await;
+    shutdown::before_the_end(metrics::flush).await?;
     let api = &api;
     lambda_runtime::run(service_fn(move |event| invocation(api, event))).await
 }
