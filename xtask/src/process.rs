@@ -31,7 +31,18 @@ pub fn release_binary(name: &str) -> PathBuf {
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(arguments).current_dir(root());
+    // What cargo said of this package. A build script that asks for such a variable (ring's does)
+    // would be run again, and half the graph be built again, each time a person calls cargo directly.
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| is_of_this_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command
+}
+
+fn is_of_this_package(variable: &str) -> bool {
+    let families = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    families.iter().any(|family| variable.starts_with(family))
 }
 
 /// Runs to the end; anything but success is an error that names the program.
