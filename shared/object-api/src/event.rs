@@ -5,9 +5,8 @@
 //! before any upstream call.
 
 use crate::problem::Problem;
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use crate::rest::{Headers, RestEvent};
 use carnet_objects::{ByteRange, Conditions, Key, ListRequest, Match, PageToken, Version};
-use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -58,37 +57,32 @@ impl Invocation {
                 _ => Err("the only command is {\"carnet\":\"doctor\"}".to_owned()),
             };
         }
-        let request: ApiGatewayProxyRequest = serde_json::from_str(text)
+        let event: RestEvent = serde_json::from_str(text)
             .map_err(|error| format!("not an event of an API Gateway REST API: {error}"))?;
-        if request.http_method.as_str().is_empty() || request.request_context.request_id.is_none() {
-            return Err("not an event of an API Gateway REST API".to_owned());
-        }
-        Ok(Self::Http(Box::new(HttpCall {
-            head: request.http_method == http::Method::HEAD,
-            ask: ask(&request),
-        })))
+        Ok(Self::Http(Box::new(HttpCall { head: event.http_method == "HEAD", ask: ask(&event) })))
     }
 }
 
-fn ask(request: &ApiGatewayProxyRequest) -> Result<Ask, Problem> {
-    let reads = [http::Method::GET, http::Method::HEAD].contains(&request.http_method);
-    if !reads {
+fn ask(event: &RestEvent) -> Result<Ask, Problem> {
+    if !matches!(event.http_method.as_str(), "GET" | "HEAD") {
         return Err(Problem::method_not_allowed());
     }
-    let parameter = |name: &str| request.path_parameters.get(name).map(|text| decoded(text));
-    let place = parameter("place").ok_or_else(Problem::unknown_route)??;
-    let Some(key) = parameter("key") else {
-        return Ok(Ask::List { place, request: list_request(request)? });
+    let parameters = &event.path_parameters;
+    let place = decoded(parameters.place.as_deref().ok_or_else(Problem::unknown_route)?)?;
+    let Some(key) = parameters.key.as_deref() else {
+        return Ok(Ask::List { place, request: list_request(event)? });
     };
+    let mut name = decoded(key)?;
     // API Gateway leaves a slash at the end out of the parameter, and in the path.
-    let slash = request.path.as_deref().is_some_and(|path| path.ends_with('/'));
-    let key = key.map(|name| if slash && !name.ends_with('/') { name + "/" } else { name });
-    let key = key.and_then(|name| Key::parse(&name).map_err(|why| Problem::bad_key(&why.to_string())))?;
-    let conditions = conditions(&request.headers)?;
-    if request.http_method == http::Method::HEAD {
+    if event.path.as_deref().is_some_and(|path| path.ends_with('/')) && !name.ends_with('/') {
+        name.push('/');
+    }
+    let key = Key::parse(&name).map_err(|why| Problem::bad_key(&why.to_string()))?;
+    let conditions = conditions(&event.headers)?;
+    if event.http_method == "HEAD" {
         return Ok(Ask::Head { place, key, conditions });
     }
-    Ok(Ask::Get { place, key, range: range(&request.headers), conditions })
+    Ok(Ask::Get { place, key, range: range(&event.headers), conditions })
 }
 
 /// Decodes a path parameter, once.
@@ -117,21 +111,19 @@ fn is_still_encoded(name: &str) -> bool {
     })
 }
 
-fn list_request(request: &ApiGatewayProxyRequest) -> Result<ListRequest, Problem> {
+fn list_request(event: &RestEvent) -> Result<ListRequest, Problem> {
     let parameter = |name: &'static str| -> Result<Option<String>, Problem> {
-        let values = request.multi_value_query_string_parameters.all(name);
-        let single = || request.query_string_parameters.first(name).map(str::to_owned);
-        let value = match values.as_deref() {
+        let value = match event.multi_value_query_string_parameters.get(name).map(Vec::as_slice) {
             Some([_, _, ..]) => return Err(Problem::bad_request(name, "is given more than once")),
-            Some([one]) => Some((*one).to_owned()),
-            _ => single(),
+            Some([one]) => Some(one),
+            _ => event.query_string_parameters.get(name),
         };
         match value {
             Some(value) if value.len() > LONGEST_PARAMETER => Err(Problem::bad_request(name, "is too long")),
             Some(value) if value.chars().any(char::is_control) => {
                 Err(Problem::bad_request(name, "holds control characters"))
             }
-            value => Ok(value.filter(|value| !value.is_empty())),
+            value => Ok(value.filter(|value| !value.is_empty()).cloned()),
         }
     };
     let prefix = parameter("prefix")?.unwrap_or_default();
@@ -154,34 +146,28 @@ fn list_request(request: &ApiGatewayProxyRequest) -> Result<ListRequest, Problem
 
 /// A malformed, multiple or foreign range is ignored (RFC 9110, 14.2), and so is one that depends
 /// on `If-Range`: the whole object is always a right answer.
-fn range(headers: &HeaderMap) -> Option<ByteRange> {
-    if headers.contains_key(IF_RANGE) {
+fn range(headers: &Headers) -> Option<ByteRange> {
+    if headers.if_range.is_some() {
         return None;
     }
-    ByteRange::from_header(headers.get(RANGE)?.to_str().ok()?)
+    ByteRange::from_header(headers.range.as_deref()?)
 }
 
-fn conditions(headers: &HeaderMap) -> Result<Conditions, Problem> {
+fn conditions(headers: &Headers) -> Result<Conditions, Problem> {
     Ok(Conditions {
-        if_match: condition(headers, &IF_MATCH)?,
-        if_none_match: condition(headers, &IF_NONE_MATCH)?,
+        if_match: condition("If-Match", headers.if_match.as_deref())?,
+        if_none_match: condition("If-None-Match", headers.if_none_match.as_deref())?,
     })
 }
 
-fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Match>, Problem> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let problem = || {
-        Problem::bad_request(
-            if *name == IF_MATCH { "If-Match" } else { "If-None-Match" },
-            "is neither * nor one entity tag",
-        )
-    };
-    match value.to_str().map(str::trim) {
-        Ok("*") => Ok(Some(Match::Any)),
-        Ok(tag) if tag.ends_with('"') => {
-            Version::parse(tag).map(|version| Some(Match::Version(version))).map_err(|_| problem())
-        }
-        _ => Err(problem()),
+fn condition(name: &'static str, value: Option<&str>) -> Result<Option<Match>, Problem> {
+    match value.map(str::trim) {
+        None => Ok(None),
+        Some("*") => Ok(Some(Match::Any)),
+        Some(tag) => match Version::parse(tag) {
+            Ok(version) if tag.ends_with('"') => Ok(Some(Match::Version(version))),
+            _ => Err(Problem::bad_request(name, "is neither * nor one entity tag")),
+        },
     }
 }
 

@@ -14,6 +14,7 @@ pub mod answer;
 pub mod api;
 pub mod event;
 pub mod problem;
+mod rest;
 pub mod serve;
 mod shutdown;
 

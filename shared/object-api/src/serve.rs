@@ -10,7 +10,6 @@ use lambda_runtime::{Error, FunctionResponse, LambdaEvent, service_fn};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::time::{Duration, SystemTime};
-use tracing::Instrument as _;
 
 /// Kept free at the end of an invocation, so that a problem is answered rather than a timeout.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -26,10 +25,8 @@ async fn invocation(
     api: &Api,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<FunctionResponse<Value, Body>, Error> {
-    let request_id = &event.context.request_id;
-    let span = tracing::info_span!("invocation", request_id = request_id.as_str());
     let left = time_left(event.context.deadline);
-    let outcome = deadline::within(left, answer(api, &event)).instrument(span).await;
+    let outcome = deadline::within(left, answer(api, &event)).await;
     metrics::flush();
     outcome
 }

@@ -2,8 +2,8 @@
 //! ("Specification: Embedded metric format", Amazon CloudWatch user guide.)
 
 use crate::error::{Hop, Kind};
-use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
@@ -51,43 +51,58 @@ fn with(change: impl FnOnce(&mut Tally)) {
 }
 
 impl Tally {
+    /// Written piece by piece: names and units are ours and need no escaping, and this line is part
+    /// of every invocation.
     fn take_line(&mut self, now: SystemTime) -> Option<String> {
-        let mut values = Map::new();
-        let mut definitions = Vec::new();
-        let mut put = |name: String, unit: &str, value: Value| {
-            definitions.push(json!({ "Name": name, "Unit": unit }));
-            values.insert(name, value);
-        };
+        let mut line = Line::default();
         for (hop, times) in std::mem::take(&mut self.hops) {
-            put(format!("HopTime.{hop}"), "Milliseconds", json!(times));
+            let times: Vec<String> = times.iter().map(|time| format!("{time:.3}")).collect();
+            line.put(format_args!("HopTime.{hop}"), "Milliseconds", format_args!("[{}]", times.join(",")));
         }
         let (hits, misses) = (std::mem::take(&mut self.hits), std::mem::take(&mut self.misses));
         if hits + misses > 0 {
-            put("TokenCacheHits".into(), "Count", json!(hits));
-            put("TokenCacheMisses".into(), "Count", json!(misses));
+            line.put("TokenCacheHits", "Count", hits);
+            line.put("TokenCacheMisses", "Count", misses);
         }
         for (kind, count) in std::mem::take(&mut self.errors) {
-            put(format!("Errors.{kind}"), "Count", json!(count));
+            line.put(format_args!("Errors.{kind}"), "Count", count);
         }
-        if definitions.is_empty() {
+        let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        line.end(&self.function, millis)
+    }
+}
+
+/// A document in the making: what is defined, and what is said.
+#[derive(Default)]
+struct Line {
+    definitions: String,
+    values: String,
+}
+
+impl Line {
+    fn put(&mut self, name: impl Display, unit: &str, value: impl Display) {
+        let comma = if self.definitions.is_empty() { "" } else { "," };
+        // Writing into a String cannot fail.
+        let _ = write!(self.definitions, r#"{comma}{{"Name":"{name}","Unit":"{unit}"}}"#);
+        let _ = write!(self.values, r#","{name}":{value}"#);
+    }
+
+    fn end(self, function: &str, millis: u128) -> Option<String> {
+        if self.definitions.is_empty() {
             return None;
         }
-        let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        values.insert("Function".into(), json!(self.function));
-        values.insert(
-            "_aws".into(),
-            json!({
-                "Timestamp": millis,
-                "CloudWatchMetrics": [{ "Namespace": "Carnet", "Dimensions": [["Function"]], "Metrics": definitions }],
-            }),
-        );
-        Some(Value::Object(values).to_string())
+        let (definitions, values) = (self.definitions, self.values);
+        let function = serde_json::Value::from(function);
+        Some(format!(
+            r#"{{"_aws":{{"Timestamp":{millis},"CloudWatchMetrics":[{{"Namespace":"Carnet","Dimensions":[["Function"]],"Metrics":[{definitions}]}}]}},"Function":{function}{values}}}"#
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_line_defines_every_value_it_holds_and_starts_anew() {
