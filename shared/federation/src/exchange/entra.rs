@@ -42,7 +42,7 @@ impl Entra {
                 Hop::Config,
                 Kind::NotConfigured,
                 "AZURE_AUTHORITY_HOST",
-                "cannot be joined with the tenant",
+                "AZURE_AUTHORITY_HOST cannot be joined with the tenant",
             )
             .caused_by(error)
         })?;

@@ -163,7 +163,7 @@ fn proxy(env: &Env) -> Result<Option<reqwest::Proxy>> {
             Hop::Config,
             Kind::NotConfigured,
             name,
-            "is not a proxy address such as http://proxy.example:3128",
+            format!("{name} is not a proxy address such as http://proxy.example:3128"),
         )
         .with_hint(&hints::CONFIGURATION)
     })?;

@@ -61,7 +61,7 @@ impl AwsSession {
                 Hop::Config,
                 Kind::NotConfigured,
                 "AWS_REGION",
-                "is not set; outbound tokens are minted by a regional STS only",
+                "AWS_REGION is not set; outbound tokens are minted by a regional STS only",
             )
             .with_hint(&hints::CONFIGURATION)
         })

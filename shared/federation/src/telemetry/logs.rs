@@ -63,7 +63,7 @@ fn refuse_sensitive_bodies(env: &Env) -> Result<()> {
             Hop::Config,
             Kind::NotConfigured,
             "LOG_SENSITIVE_BODIES",
-            "is set, so tokens would be logged; refusing to start",
+            "LOG_SENSITIVE_BODIES is set, so tokens would be logged; refusing to start",
         )
         .with_hint(&hints::SENSITIVE_BODIES)),
     }
