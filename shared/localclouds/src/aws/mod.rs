@@ -8,6 +8,10 @@
 //! | [`issuer`] | the OpenID discovery document and the keys |
 //! | [`query`] | the query protocol that STS and IAM speak: forms in, XML out |
 //! | [`sigv4`] | who signed a request, and whether |
+//!
+//! Codes, statuses and shapes are those of AWS's service models. The sentences of the signature
+//! errors, of `ValidationError` and of the IAM calls are written from experience and were compared
+//! with no document; nothing of ours depends on their words.
 
 pub mod iam;
 pub mod issuer;
