@@ -42,14 +42,10 @@ fn run(cli: &Cli) -> Result<(), Failure> {
 
 /// The process's environment; `-v` stands for a `RUST_LOG` that is not set.
 fn environment(verbose: u8) -> Env {
-    let level = match verbose {
-        0 => None,
-        1 => Some("info"),
-        _ => Some("debug"),
-    };
-    let level = level.filter(|_| Env::from_process().get("RUST_LOG").is_none());
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .chain(level.map(|level| ("RUST_LOG".to_owned(), level.to_owned())))
-        .collect()
+    let env = Env::from_process();
+    match verbose {
+        0 => env,
+        1 => env.or("RUST_LOG", "info"),
+        _ => env.or("RUST_LOG", "debug"),
+    }
 }

@@ -106,6 +106,13 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The first error of one type in a chain of causes, itself included.
+pub(crate) fn cause<'e, T: std::error::Error + 'static>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e T> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+}
+
 /// A failure, cheap to clone: everyone who waited for the same flight gets the same one.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);

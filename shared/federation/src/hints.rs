@@ -54,8 +54,9 @@ pub static UNREACHABLE: Hint = plain(
     "unreachable",
     "check the way out: VPC route or NAT, proxy variables, DNS, a private CA in SSL_CERT_FILE",
 );
-pub static THROTTLED: Hint =
+const THROTTLING: Hint =
     plain("throttled", "the token service asks for fewer calls: wait as long as it says");
+pub static THROTTLED: Hint = THROTTLING;
 pub static DEADLINE: Hint = plain("deadline", "raise the function's timeout, or see which hop took the time");
 pub static NOT_A_TOKEN_SERVICE: Hint = plain(
     "not-a-token-service",
@@ -63,7 +64,8 @@ pub static NOT_A_TOKEN_SERVICE: Hint = plain(
 );
 pub static REDIRECTED: Hint =
     plain("redirected", "the token service redirects, which is never followed: check the endpoint's host");
-pub static CLOCK: Hint = hint("clock", "clock", "set this machine's clock");
+const CLOCK_OFF: Hint = hint("clock", "clock", "set this machine's clock");
+pub static CLOCK: Hint = CLOCK_OFF;
 pub static NO_CREDENTIALS: Hint = plain(
     "no-aws-credentials",
     "give this process an AWS role: a Lambda execution role, an instance profile, or a profile of the AWS CLI",
@@ -202,6 +204,12 @@ static ENTRA: &[(u32, Hint)] = &[
     ),
 ];
 
+const SESSION_OVER: Hint =
+    hint("expiredtoken", "AWS session", "the AWS session has ended: renew the credentials");
+
+const WRONG_SIGNATURE: Hint =
+    hint("signaturedoesnotmatch", "signature or clock", "check the secret key, and this machine's clock");
+
 /// AWS's codes on the way to a proof.
 static AWS: &[(&str, Hint)] = &[
     (
@@ -217,7 +225,7 @@ static AWS: &[(&str, Hint)] = &[
         hint("sessiondurationescalation", "duration", "ask for less than what is left of the AWS session"),
     ),
     ("JWTPayloadSizeExceededException", hint("jwtpayloadsizeexceeded", "tags", "send fewer or shorter tags")),
-    ("Throttling", plain("throttled", "the token service asks for fewer calls: wait as long as it says")),
+    ("Throttling", THROTTLING),
     (
         "AccessDenied",
         hint(
@@ -226,11 +234,8 @@ static AWS: &[(&str, Hint)] = &[
             "allow it in the role's policy, with this audience, duration and algorithm in the conditions",
         ),
     ),
-    ("ExpiredToken", hint("expiredtoken", "AWS session", "the AWS session has ended: renew the credentials")),
-    (
-        "ExpiredTokenException",
-        hint("expiredtoken", "AWS session", "the AWS session has ended: renew the credentials"),
-    ),
+    ("ExpiredToken", SESSION_OVER),
+    ("ExpiredTokenException", SESSION_OVER),
     (
         "InvalidClientTokenId",
         hint(
@@ -239,21 +244,21 @@ static AWS: &[(&str, Hint)] = &[
             "the access key is unknown: check which credentials this process has",
         ),
     ),
-    (
-        "SignatureDoesNotMatch",
-        hint("signaturedoesnotmatch", "signature or clock", "check the secret key, and this machine's clock"),
-    ),
-    ("RequestTimeTooSkewed", hint("clock", "clock", "set this machine's clock")),
-    ("RequestExpired", hint("clock", "clock", "set this machine's clock")),
-    (
-        "InvalidSignatureException",
-        hint("signaturedoesnotmatch", "signature or clock", "check the secret key, and this machine's clock"),
-    ),
+    ("SignatureDoesNotMatch", WRONG_SIGNATURE),
+    ("RequestTimeTooSkewed", CLOCK_OFF),
+    ("RequestExpired", CLOCK_OFF),
+    ("InvalidSignatureException", WRONG_SIGNATURE),
     (
         "ValidationError",
         hint("sts-validationerror", "audience, duration or tags", "keep within GetWebIdentityToken's limits"),
     ),
 ];
+
+const TOKEN_NOT_TAKEN: Hint = hint(
+    "invalidauthenticationinfo",
+    "access token",
+    "the store does not accept the token: check the scope, the tenant and the clock",
+);
 
 /// Azure Blob's codes, `x-ms-error-code`.
 static AZURE_BLOB: &[(&str, Hint)] = &[
@@ -273,22 +278,8 @@ static AZURE_BLOB: &[(&str, Hint)] = &[
             "let this network through the storage account's firewall, or use a private endpoint",
         ),
     ),
-    (
-        "InvalidAuthenticationInfo",
-        hint(
-            "invalidauthenticationinfo",
-            "access token",
-            "the store does not accept the token: check the scope, the tenant and the clock",
-        ),
-    ),
-    (
-        "NoAuthenticationInformation",
-        hint(
-            "invalidauthenticationinfo",
-            "access token",
-            "the store does not accept the token: check the scope, the tenant and the clock",
-        ),
-    ),
+    ("InvalidAuthenticationInfo", TOKEN_NOT_TAKEN),
+    ("NoAuthenticationInformation", TOKEN_NOT_TAKEN),
     (
         "BlobNotFound",
         hint("blobnotfound", "key", "check the object's name, letter case included, and the place's prefix"),
@@ -297,14 +288,7 @@ static AZURE_BLOB: &[(&str, Hint)] = &[
     ("ConditionNotMet", hint("conditionnotmet", "ETag", "the object has another version now: read it again")),
     ("InvalidRange", hint("invalidrange", "range", "ask for a range inside the object's size")),
     ("ServerBusy", plain("serverbusy", "the store is throttling: try again later, or slow down")),
-    (
-        "PublicAccessNotPermitted",
-        hint(
-            "invalidauthenticationinfo",
-            "access token",
-            "the store does not accept the token: check the scope, the tenant and the clock",
-        ),
-    ),
+    ("PublicAccessNotPermitted", TOKEN_NOT_TAKEN),
 ];
 
 /// The row of an Entra code.

@@ -33,10 +33,11 @@ impl Api {
     }
 
     pub async fn call(&self, call: HttpCall, request_id: &str) -> Answer {
-        let answer = match call.ask {
+        let answered = match call.ask {
             Ok(ask) => self.ask(ask, request_id).await,
-            Err(problem) => answer::problem(&problem, request_id),
+            Err(problem) => Err(problem),
         };
+        let answer = answered.unwrap_or_else(|problem| answer::problem(&problem, request_id));
         if call.head { answer::without_body(answer) } else { answer }
     }
 
@@ -58,21 +59,16 @@ impl Api {
         report
     }
 
-    async fn ask(&self, ask: Ask, request_id: &str) -> Answer {
-        match ask {
-            Ask::List { place, request } => match self.place(&place) {
-                Ok(source) => list(&*source, &place, &request, request_id).await,
-                Err(problem) => answer::problem(&problem, request_id),
-            },
-            Ask::Head { place, key, conditions } => match self.place(&place) {
-                Ok(source) => head(&*source, &key, &conditions, request_id).await,
-                Err(problem) => answer::problem(&problem, request_id),
-            },
-            Ask::Get { place, key, range, conditions } => match self.place(&place) {
-                Ok(source) => get(source, &key, range, conditions, request_id).await,
-                Err(problem) => answer::problem(&problem, request_id),
-            },
-        }
+    async fn ask(&self, ask: Ask, request_id: &str) -> Result<Answer, Problem> {
+        Ok(match ask {
+            Ask::List { place, request } => list(&*self.place(&place)?, &place, &request, request_id).await,
+            Ask::Head { place, key, conditions } => {
+                head(&*self.place(&place)?, &key, &conditions, request_id).await
+            }
+            Ask::Get { place, key, range, conditions } => {
+                get(self.place(&place)?, &key, range, conditions, request_id).await
+            }
+        })
     }
 
     fn place(&self, name: &str) -> Result<Arc<dyn ObjectSource>, Problem> {

@@ -1,5 +1,6 @@
 //! Any official Azure client, without a stored key: `azure_core`'s `TokenCredential`.
 
+use crate::error::cause;
 use crate::exchange::Entra;
 use crate::token::{AccessToken, Scope};
 use crate::{Credential, Error};
@@ -68,12 +69,5 @@ fn sdk_error(error: Error) -> azure_core::Error {
 
 /// The error of ours inside an SDK error: a refused exchange stays one, though a client reports it.
 pub fn recover(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(ours) = error.downcast_ref::<Error>() {
-            return Some(ours.clone());
-        }
-        next = error.source();
-    }
-    None
+    cause::<Error>(error).cloned()
 }

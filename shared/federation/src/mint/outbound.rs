@@ -5,11 +5,12 @@
 
 use super::session::AwsSession;
 use crate::assertion::{Assertion, Audience, Claims, Proof};
-use crate::error::{Error, Hop, Kind, Result};
+use crate::error::{Error, Hop, Kind, Result, cause};
 use crate::http::Http;
 use crate::telemetry;
 use crate::token::Secret;
 use crate::{BoxFuture, Mint, deadline, hints};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::RequestId;
@@ -128,15 +129,12 @@ impl Outbound {
                 self.refusal(refusal.err(), refusal.raw().status().as_u16(), asked)
             }
             SdkError::TimeoutError(_) => deadline::exceeded(Hop::Mint, &self.target),
-            SdkError::DispatchFailure(_) => match find_cause(&error) {
-                Cause::Ours(ours) => ours,
-                Cause::Credentials => self
-                    .wrap(Kind::NotConfigured, "no AWS credentials were found")
-                    .with_hint(&hints::NO_CREDENTIALS),
-                Cause::Other => {
-                    self.wrap(Kind::Unavailable, "STS cannot be reached").with_hint(&hints::UNREACHABLE)
-                }
-            },
+            SdkError::DispatchFailure(_) if cause::<CredentialsError>(&error).is_some() => self
+                .wrap(Kind::NotConfigured, "no AWS credentials were found")
+                .with_hint(&hints::NO_CREDENTIALS),
+            SdkError::DispatchFailure(_) => cause::<Error>(&error).cloned().unwrap_or_else(|| {
+                self.wrap(Kind::Unavailable, "STS cannot be reached").with_hint(&hints::UNREACHABLE)
+            }),
             SdkError::ResponseError(response) if response.raw().status().is_server_error() => self
                 .wrap(Kind::Unavailable, "STS failed")
                 .with_status(response.raw().status().as_u16())
@@ -231,26 +229,6 @@ fn is_clock_code(code: Option<&str>) -> bool {
                 | "AuthFailure"
         )
     )
-}
-
-enum Cause {
-    Ours(Error),
-    Credentials,
-    Other,
-}
-
-fn find_cause(error: &(dyn std::error::Error + 'static)) -> Cause {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(ours) = error.downcast_ref::<Error>() {
-            return Cause::Ours(ours.clone());
-        }
-        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
-            return Cause::Credentials;
-        }
-        next = error.source();
-    }
-    Cause::Other
 }
 
 /// The messages of an error and its causes. The SDK's error itself holds the whole response, and
