@@ -8,6 +8,8 @@
 //! | [`aws`] | STS, the two IAM calls of outbound federation, the issuer's discovery and keys |
 //! | [`entra`] | the token endpoint, discovery, keys |
 //! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
+//! | [`google`] | the security token service, IAM credentials, their access tokens |
+//! | [`google_storage`] | the reading half of Cloud Storage's JSON API over a plain folder |
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
 //! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
@@ -17,6 +19,8 @@ pub mod aws;
 pub mod azure_blob;
 pub mod entra;
 pub mod faults;
+pub mod google;
+pub mod google_storage;
 pub mod imds;
 pub mod jwt;
 pub mod lambda;

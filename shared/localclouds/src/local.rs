@@ -8,12 +8,13 @@ pub use state::{AwsState, AzureState, EntraState, State};
 
 use crate::entra::Issuers;
 use crate::faults::{Faults, Hop, Rule, control};
+use crate::google::bearer::Seal;
 use crate::jwt::{KeyError, Keys};
 use crate::lambda::{Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
-use crate::{aws, azure_blob, entra};
+use crate::{aws, azure_blob, entra, google, google_storage};
 use axum::Router;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub aws_keys: Keys,
     /// Signs and checks Entra's access tokens.
     pub entra_keys: Keys,
+    /// Seals and opens Google's access tokens.
+    pub google_seal: Seal,
     /// Other people's issuers, as Entra knows them.
     pub issuers: Issuers,
     pub authority: Authority,
@@ -46,6 +49,12 @@ pub struct Endpoints {
     pub entra_authority: String,
     /// The account's name follows as the first path segment.
     pub azure_blob: String,
+    /// `/v1/token` is below it.
+    pub google_sts: String,
+    /// `/v1/projects/-/serviceAccounts/` is below it.
+    pub google_iam_credentials: String,
+    /// `/storage/v1/b/` is below it.
+    pub google_storage: String,
 }
 
 pub type Handle = Arc<Shared>;
@@ -68,6 +77,7 @@ impl Shared {
             faults: Faults::default(),
             aws_keys: Keys::generate().map_err(keys)?,
             entra_keys: Keys::generate().map_err(keys)?,
+            google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,
             issuers: Issuers::new(client),
             authority,
             endpoints: OnceLock::new(),
@@ -192,6 +202,8 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let tls = Transport::Tls(tls);
     let (sts, iam, issuer) = (bind(&tls).await?, bind(&tls).await?, bind(&tls).await?);
     let (entra, blob) = (bind(&tls).await?, bind(&tls).await?);
+    let (google_sts, iam_credentials) = (bind(&tls).await?, bind(&tls).await?);
+    let storage = bind(&tls).await?;
     let control = bind(&Transport::Plain).await?;
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
@@ -199,6 +211,9 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         aws_issuer: issuer.base_url.clone(),
         entra_authority: entra.base_url.clone(),
         azure_blob: blob.base_url.clone(),
+        google_sts: google_sts.base_url.clone(),
+        google_iam_credentials: iam_credentials.base_url.clone(),
+        google_storage: storage.base_url.clone(),
     };
     handle.world_mut().move_issuer(&endpoints.aws_issuer);
     // Set once, here.
@@ -213,6 +228,9 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         issuer.serve(wrapped(Hop::Issuer, aws::issuer::router)),
         entra.serve(entra::router(handle.clone())),
         blob.serve(wrapped(Hop::Blob, azure_blob::router)),
+        google_sts.serve(wrapped(Hop::GoogleSts, google::sts::router)),
+        iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
+        storage.serve(wrapped(Hop::GoogleStorage, google_storage::router)),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

@@ -16,12 +16,17 @@ pub struct World {
     pub aws: Aws,
     pub entra: Entra,
     pub azure: Azure,
+    pub google: Google,
     /// By function name.
     pub functions: BTreeMap<String, Function>,
     /// The access key (of `aws.access_keys`) that is given to people: `aws.access_key_id` of the state.
     pub operator: String,
     /// The application the operator signs in to, `entra.client_id` of the state.
     pub operator_client_id: Option<String>,
+    /// The provider the operator presents its proofs to, `google.audience` of the state.
+    pub operator_provider: Option<String>,
+    /// The service account it then acts as, `google.service_account` of the state.
+    pub operator_service_account: Option<String>,
 }
 
 /// A Lambda function: what its environment is made of.
@@ -124,6 +129,52 @@ pub struct Container {
     pub folder: PathBuf,
     /// Object ids with Storage Blob Data Reader on it.
     pub readers: BTreeSet<String>,
+}
+
+/// What of Google Cloud there is; empty without `[google]` in the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Google {
+    /// By the pool's full name, `projects/NUMBER/locations/global/workloadIdentityPools/POOL`.
+    pub pools: BTreeMap<String, Pool>,
+    /// By e-mail address.
+    pub service_accounts: BTreeMap<String, ServiceAccount>,
+    /// By name.
+    pub buckets: BTreeMap<String, Bucket>,
+    /// The `expires_in` of the security token service's tokens.
+    pub token_lifetime: Duration,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    pub disabled: bool,
+    /// By provider id.
+    pub providers: BTreeMap<String, Provider>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub disabled: bool,
+    pub trust: carnet_trust::google::Provider,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ServiceAccount {
+    /// Its numeric id.
+    pub unique_id: String,
+    pub disabled: bool,
+    /// Members that may act as it: `iam.serviceAccounts.getAccessToken`.
+    pub users: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// The plain folder whose files are the objects.
+    pub folder: PathBuf,
+    /// Members with Storage Object Viewer on it.
+    pub readers: BTreeSet<String>,
+    /// Without uniform bucket-level access federated identities are not known to it: only service
+    /// accounts are let in.
+    pub uniform_access: bool,
 }
 
 impl std::fmt::Debug for AccessKey {

@@ -20,6 +20,7 @@
 //! counting, checking, refreshing) is in [`read`](mod@read) and [`attempt`], once.
 
 pub mod attempt;
+#[cfg(feature = "azure")]
 pub mod azure;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -3,6 +3,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`entra`] | federated credentials: issuer, subject and audience against an assertion |
+//! | [`google`] | workload identity providers: mapping, condition, limits, grants |
 //! | [`aws`] | IAM identity policies: statements, condition operators, the decision |
 //! | [`config`] | `carnet.toml`: who may go where, stated once |
 //! | [`derive`] | what follows from it: role names, federated credentials, mint policies |
@@ -13,3 +14,4 @@ pub mod aws;
 pub mod config;
 pub mod derive;
 pub mod entra;
+pub mod google;

@@ -1,3 +1,4 @@
 //! The clouds' own SDKs, running on a [`Credential`](crate::Credential).
 
+#[cfg(feature = "azure")]
 pub mod azure;

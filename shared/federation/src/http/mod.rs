@@ -9,6 +9,7 @@
 //! - After the process was frozen, its pooled connections are left behind ([`Http::client`]).
 
 pub mod aws;
+#[cfg(feature = "azure")]
 pub mod azure;
 pub mod body;
 pub mod guard;

@@ -41,11 +41,23 @@ pub enum Hop {
     EntraToken,
     EntraDiscovery,
     Blob,
+    GoogleSts,
+    GoogleIamCredentials,
+    GoogleStorage,
 }
 
 impl Hop {
-    pub const ALL: [Hop; 6] =
-        [Hop::Sts, Hop::Iam, Hop::Issuer, Hop::EntraToken, Hop::EntraDiscovery, Hop::Blob];
+    pub const ALL: [Hop; 9] = [
+        Hop::Sts,
+        Hop::Iam,
+        Hop::Issuer,
+        Hop::EntraToken,
+        Hop::EntraDiscovery,
+        Hop::Blob,
+        Hop::GoogleSts,
+        Hop::GoogleIamCredentials,
+        Hop::GoogleStorage,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +67,9 @@ impl Hop {
             Hop::EntraToken => "entra.token",
             Hop::EntraDiscovery => "entra.discovery",
             Hop::Blob => "azure.blob",
+            Hop::GoogleSts => "google.sts",
+            Hop::GoogleIamCredentials => "google.iam_credentials",
+            Hop::GoogleStorage => "google.storage",
         }
     }
 }

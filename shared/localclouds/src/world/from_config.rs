@@ -1,6 +1,8 @@
 //! The world a configuration describes.
 
-use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
+use super::{
+    AccessKey, Application, Aws, Azure, Container, Entra, Function, Google, Role, StorageAccount, World,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carnet_trust::aws::{Effect, OneOrMany, Policy, Statement};
@@ -81,9 +83,12 @@ impl World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)? },
+            google: Google::default(),
             functions,
             operator: operator_id,
             operator_client_id: client_id(config, operator),
+            operator_provider: None,
+            operator_service_account: None,
         })
     }
 }

@@ -39,6 +39,9 @@ pub fn world() -> World {
         functions: BTreeMap::new(),
         operator: String::new(),
         operator_client_id: None,
+        google: Default::default(),
+        operator_provider: None,
+        operator_service_account: None,
     }
 }
 
@@ -61,6 +64,9 @@ pub fn handle(world: World) -> Handle {
         aws_issuer: "https://127.0.0.1:1".to_owned(),
         entra_authority: "https://127.0.0.1:1".to_owned(),
         azure_blob: "https://127.0.0.1:1".to_owned(),
+        google_sts: "https://127.0.0.1:1".into(),
+        google_iam_credentials: "https://127.0.0.1:1".into(),
+        google_storage: "https://127.0.0.1:1".into(),
     });
     Arc::new(shared)
 }

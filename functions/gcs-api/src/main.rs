@@ -1,0 +1,3 @@
+//! API Gateway -> list and read Cloud Storage objects, without a stored key.
+
+fn main() {}

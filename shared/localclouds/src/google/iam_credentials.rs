@@ -1,0 +1,11 @@
+//! IAM credentials: `generateAccessToken`.
+
+use crate::local::Handle;
+use axum::Router;
+
+pub fn router(handle: Handle) -> Router {
+    Router::new().with_state(()).fallback(move || {
+        let _ = handle.clone();
+        async {}
+    })
+}
