@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::location::Location;
 use crate::way;
 use carnet_federation::config::Env;
-use carnet_objects::{Digest, ListRequest, ObjectMeta, Page, list_all};
+use carnet_objects::{ListRequest, Page, list_all};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -32,7 +32,7 @@ pub struct Args {
     /// Every object below, not only the first level
     #[arg(short, long)]
     recursive: bool,
-    /// ETag, MD5 and content type too
+    /// ETag, MD5, CRC32C and content type too
     #[arg(short, long)]
     long: bool,
     /// Names asked for in one request; the store's own maximum caps it
@@ -75,6 +75,8 @@ enum Line<'a> {
         content_type: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         md5: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        crc32c: Option<String>,
     },
     /// A name the store holds but this program does not ask for.
     Unaddressable {
@@ -90,7 +92,8 @@ fn write_json(out: &mut impl Write, page: &Page) -> io::Result<()> {
         last_modified: console::rfc3339(object.last_modified),
         etag: object.version.as_str(),
         content_type: object.content_type.as_deref(),
-        md5: md5(object),
+        md5: object.digests.md5_hex(),
+        crc32c: object.digests.crc32c_hex(),
     });
     let odd = page.unaddressable.iter().map(|unaddressable| Line::Unaddressable { unaddressable });
     for line in prefixes.chain(objects).chain(odd) {
@@ -104,20 +107,21 @@ fn write_json(out: &mut impl Write, page: &Page) -> io::Result<()> {
 fn write_text(out: &mut impl Write, page: &Page, long: bool) -> io::Result<()> {
     const DATE: usize = "2026-11-21 22:31:38".len();
     let size = page.objects.iter().map(|object| object.size.to_string().len()).max().unwrap_or(0).max(12);
-    let blank = if long { format!("{:20}  {:32}  {:24}  ", "", "", "") } else { String::new() };
+    let blank = if long { format!("{:20}  {:32}  {:8}  {:24}  ", "", "", "", "") } else { String::new() };
     for prefix in &page.prefixes {
         writeln!(out, "{:size$}  {:DATE$}  {blank}{}", "", "", printable(prefix))?;
     }
     for object in &page.objects {
         write!(out, "{:size$}  {}  ", object.size, console::date(object.last_modified))?;
         if long {
-            let (md5, kind) = (md5(object), object.content_type.as_deref());
+            let (md5, crc32c) = (object.digests.md5_hex(), object.digests.crc32c_hex());
             write!(
                 out,
-                "{:20}  {:32}  {:24}  ",
+                "{:20}  {:32}  {:8}  {:24}  ",
                 object.version,
                 md5.as_deref().unwrap_or("-"),
-                kind.unwrap_or("-")
+                crc32c.as_deref().unwrap_or("-"),
+                object.content_type.as_deref().unwrap_or("-")
             )?;
         }
         writeln!(out, "{}", object.key)?;
@@ -133,11 +137,4 @@ fn printable(name: &str) -> String {
     name.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
-}
-
-fn md5(object: &ObjectMeta) -> Option<String> {
-    match object.digest? {
-        Digest::Md5(bytes) => Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
-        _ => None,
-    }
 }

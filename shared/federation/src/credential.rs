@@ -15,6 +15,11 @@ pub trait Mint: Send + Sync {
 
     /// A fresh proof for one audience; its kind (JWT, signed AWS request) travels with it.
     fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>>;
+
+    /// Who we are, asked of whoever knows, where the proof itself does not say it.
+    fn whoami(&self) -> Option<BoxFuture<'_, Result<String>>> {
+        None
+    }
 }
 
 /// Trades a proof at one cloud's token service.

@@ -7,7 +7,7 @@
 use crate::problem::Problem;
 use bytes::Bytes;
 use carnet_federation::telemetry::metrics;
-use carnet_objects::{Digest, ListRequest, ObjectMeta, Page, Reading};
+use carnet_objects::{ListRequest, ObjectMeta, Page, Reading};
 use futures_util::Stream;
 use http::StatusCode;
 use http::header::{
@@ -191,8 +191,11 @@ fn object_json(meta: &ObjectMeta) -> Value {
     if let Some(content_type) = &meta.content_type {
         object["content_type"] = json!(content_type);
     }
-    if let Some(Digest::Md5(md5)) = &meta.digest {
-        object["md5"] = json!(md5.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    if let Some(md5) = meta.digests.md5_hex() {
+        object["md5"] = json!(md5);
+    }
+    if let Some(crc32c) = meta.digests.crc32c_hex() {
+        object["crc32c"] = json!(crc32c);
     }
     object
 }

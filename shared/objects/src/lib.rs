@@ -36,7 +36,7 @@ pub mod rooted;
 pub mod source;
 
 pub use attempt::head;
-pub use digest::{Algorithm, Digest, Verdict};
+pub use digest::{Algorithm, Digest, Digests, Verdict};
 pub use key::{InvalidKey, Key};
 pub use list::{ListRequest, Page, PageToken, list_all, list_page};
 pub use object::{Conditions, InvalidVersion, Match, ObjectMeta, Version};

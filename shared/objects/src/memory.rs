@@ -1,6 +1,6 @@
 //! A store in memory: the trait's reference implementation, and what programs test against.
 
-use crate::digest::md5;
+use crate::digest::{Digests, md5};
 use crate::key::Key;
 use crate::list::{ListRequest, Page, PageToken};
 use crate::object::{Conditions, ObjectMeta, Version};
@@ -70,7 +70,7 @@ impl Memory {
             cache_control: options.cache_control,
             content_disposition: options.content_disposition,
             metadata: options.metadata,
-            digest: (!options.without_digest).then(|| md5(&body)),
+            digests: if options.without_digest { Digests::NONE } else { md5(&body) },
         };
         contents.objects.insert(key.as_str().to_owned(), Stored { meta, body });
         version

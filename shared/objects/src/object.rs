@@ -1,6 +1,6 @@
 //! What is known of an object, and which of its versions is meant.
 
-use crate::digest::Digest;
+use crate::digest::Digests;
 use crate::key::Key;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,9 +19,9 @@ pub struct ObjectMeta {
     pub content_disposition: Option<String>,
     /// The uploader's own pairs. Always empty in listings, where they would cost a call's worth.
     pub metadata: BTreeMap<String, String>,
-    /// Of the whole object, as the store keeps it. Azure never checks it against the bytes, and any
-    /// store may lack it.
-    pub digest: Option<Digest>,
+    /// Of the whole object, as the store keeps them. Azure never checks its MD5 against the bytes,
+    /// and any store may lack any.
+    pub digests: Digests,
 }
 
 /// One version of an object: its entity tag, quotes included. Cheap to clone.

@@ -1,4 +1,5 @@
-//! Places: names for URLs of prefixes in the clouds, `assets = azure://account/container/prefix`.
+//! Places: names for URLs of prefixes in the clouds, `assets = azure://account/container/prefix` or
+//! `assets = gs://bucket/prefix`.
 
 use crate::key::{InvalidKey, Key};
 use std::collections::BTreeMap;
@@ -6,6 +7,8 @@ use std::fmt;
 
 /// A place's own name is part of our API's paths.
 const MAX_NAME: usize = 64;
+
+const FORM: &str = "name=azure://account/container/prefix or name=gs://bucket/prefix";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -18,6 +21,7 @@ pub struct Place {
 #[non_exhaustive]
 pub enum PlaceUrl {
     Azure { account: String, container: String, prefix: String },
+    Google { bucket: String, prefix: String },
 }
 
 /// What is wrong with a place's URL.
@@ -29,11 +33,12 @@ pub enum InvalidPlaceUrl {
     NotSupported(&'static str),
     Account,
     Container,
+    Bucket,
     Prefix(InvalidKey),
 }
 
 impl PlaceUrl {
-    /// `azure://account/container[/prefix]`. The prefix is taken literally: nothing is decoded.
+    /// `azure://account/container[/prefix]` or `gs://bucket[/prefix]`. The prefix is taken literally: nothing is decoded.
     pub fn parse(url: &str) -> Result<Self, InvalidPlaceUrl> {
         Self::parse_in(url, None)
     }
@@ -42,7 +47,7 @@ impl PlaceUrl {
     pub fn parse_in(url: &str, account: Option<&str>) -> Result<Self, InvalidPlaceUrl> {
         match url.split_once("://") {
             Some(("azure", rest)) => parse_azure(rest, account),
-            Some(("gs", _)) => Err(InvalidPlaceUrl::NotSupported("gs")),
+            Some(("gs", rest)) => parse_google(rest),
             Some(("s3", _)) => Err(InvalidPlaceUrl::NotSupported("s3")),
             _ => Err(InvalidPlaceUrl::NotAPlace),
         }
@@ -51,7 +56,7 @@ impl PlaceUrl {
     /// The folder below which this place's names are.
     pub fn prefix(&self) -> &str {
         match self {
-            PlaceUrl::Azure { prefix, .. } => prefix,
+            PlaceUrl::Azure { prefix, .. } | PlaceUrl::Google { prefix, .. } => prefix,
         }
     }
 }
@@ -68,6 +73,14 @@ fn parse_azure(rest: &str, default_account: Option<&str>) -> Result<PlaceUrl, In
     }
     let prefix = folder(prefix)?;
     Ok(PlaceUrl::Azure { account: account.to_owned(), container: container.to_owned(), prefix })
+}
+
+fn parse_google(rest: &str) -> Result<PlaceUrl, InvalidPlaceUrl> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if !is_bucket(bucket) {
+        return Err(InvalidPlaceUrl::Bucket);
+    }
+    Ok(PlaceUrl::Google { bucket: bucket.to_owned(), prefix: folder(prefix)? })
 }
 
 fn folder(prefix: &str) -> Result<String, InvalidPlaceUrl> {
@@ -93,6 +106,21 @@ pub fn is_container(name: &str) -> bool {
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--")
+}
+
+/// "Bucket naming guidelines": lower-case letters, digits, `-`, `_` and dots, a letter or digit at
+/// both ends, 3 to 63 characters, or up to 222 in parts of 63 between dots; no IP address, nothing
+/// that begins with `goog`. (Whether a name misspells Google's is the service's to judge.)
+pub fn is_bucket(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    (3..=222).contains(&bytes.len())
+        && bytes.iter().all(|b| letter(*b) || matches!(b, b'-' | b'_' | b'.'))
+        && bytes.first().copied().is_some_and(letter)
+        && bytes.last().copied().is_some_and(letter)
+        && name.split('.').all(|part| (1..=63).contains(&part.len()))
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !name.starts_with("goog")
 }
 
 /// The configured places, by name.
@@ -124,7 +152,7 @@ impl Places {
             }
         }
         if places.is_empty() && faults.is_empty() {
-            faults.push("no place is given; the form is name=azure://account/container/prefix".to_owned());
+            faults.push(format!("no place is given; the form is {FORM}"));
         }
         if faults.is_empty() { Ok(Self(places)) } else { Err(PlaceFaults(faults)) }
     }
@@ -140,7 +168,7 @@ impl Places {
 
 fn parse_entry(entry: &str, account: Option<&str>) -> Result<Place, String> {
     let Some((name, url)) = entry.split_once('=').map(|(name, url)| (name.trim(), url.trim())) else {
-        return Err(format!("{entry:?} is not of the form name=azure://account/container/prefix"));
+        return Err(format!("{entry:?} is not of the form {FORM}"));
     };
     if !is_name(name) {
         return Err(format!(
@@ -188,6 +216,7 @@ impl fmt::Display for PlaceUrl {
             PlaceUrl::Azure { account, container, prefix } => {
                 write!(f, "azure://{account}/{container}/{prefix}")
             }
+            PlaceUrl::Google { bucket, prefix } => write!(f, "gs://{bucket}/{prefix}"),
         }
     }
 }
@@ -195,7 +224,9 @@ impl fmt::Display for PlaceUrl {
 impl fmt::Display for InvalidPlaceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InvalidPlaceUrl::NotAPlace => f.write_str("a place is azure://account/container/prefix"),
+            InvalidPlaceUrl::NotAPlace => {
+                f.write_str("a place is azure://account/container/prefix or gs://bucket/prefix")
+            },
             InvalidPlaceUrl::NotSupported(scheme) => {
                 write!(f, "{scheme}:// places are not supported by this build")
             }
@@ -204,6 +235,11 @@ impl fmt::Display for InvalidPlaceUrl {
             }
             InvalidPlaceUrl::Container => f.write_str(
                 "a container's name is 3 to 63 lower-case letters, digits and single hyphens between them",
+            ),
+            InvalidPlaceUrl::Bucket => f.write_str(
+                "a bucket's name is 3 to 63 lower-case letters, digits, \"-\" and \"_\" (with dots, up to 222 \
+                 in parts of 63), with a letter or digit at both ends; it is no IP address and does not \
+                 begin with \"goog\"",
             ),
             InvalidPlaceUrl::Prefix(why) => write!(f, "its prefix cannot be one: {why}"),
         }
@@ -229,6 +265,14 @@ mod tests {
         assert_eq!(PlaceUrl::parse("azure:///box"), Err(InvalidPlaceUrl::Account));
         assert_eq!(PlaceUrl::parse("azure://acct/box/a b/c"), Ok(azure("acct", "box", "a b/c/")));
         assert_eq!(PlaceUrl::parse("azure://acct/box/a%2f/"), Ok(azure("acct", "box", "a%2f/")));
+        let google = |bucket: &str, prefix: &str| {
+            Ok(PlaceUrl::Google { bucket: bucket.into(), prefix: prefix.into() })
+        };
+        assert_eq!(PlaceUrl::parse("gs://b_x-1"), google("b_x-1", ""));
+        assert_eq!(PlaceUrl::parse_in("gs://box/a b/c", Some("other")), google("box", "a b/c/"));
+        let long = format!("{0}.{0}.{0}", "a".repeat(63));
+        assert_eq!(PlaceUrl::parse(&format!("gs://{long}/")), google(&long, ""));
+        assert_eq!(PlaceUrl::parse("gs://box/a/").unwrap().to_string(), "gs://box/a/");
     }
 
     #[test]
@@ -247,7 +291,32 @@ mod tests {
         assert_eq!(PlaceUrl::parse("azure://acct"), Err(InvalidPlaceUrl::Container));
         let dots = Err(InvalidPlaceUrl::Prefix(InvalidKey::DotSegment));
         assert_eq!(PlaceUrl::parse("azure://acct/box/../other"), dots);
-        assert_eq!(PlaceUrl::parse("gs://bucket/p"), Err(InvalidPlaceUrl::NotSupported("gs")));
+        assert_eq!(PlaceUrl::parse("s3://bucket/p"), Err(InvalidPlaceUrl::NotSupported("s3")));
+        let parts = "a".repeat(64) + ".com";
+        let long = format!("{0}.{0}.{0}.{0}", "a".repeat(60));
+        for bucket in [
+            "",
+            "ab",
+            "-box",
+            "box-",
+            ".box",
+            "box.",
+            "b..x",
+            "Box",
+            "b@x",
+            "192.168.5.4",
+            "google-x",
+            "goog",
+            &parts,
+            &long,
+            "bü.x",
+            "b:80",
+            "b%2fx",
+        ] {
+            let url = format!("gs://{bucket}/p");
+            assert_eq!(PlaceUrl::parse(&url), Err(InvalidPlaceUrl::Bucket), "{url}");
+        }
+        assert_eq!(PlaceUrl::parse("gs://box/../other"), dots);
         assert_eq!(PlaceUrl::parse("https://acct/box"), Err(InvalidPlaceUrl::NotAPlace));
     }
 
@@ -258,7 +327,9 @@ mod tests {
         )
         .unwrap_err()
         .to_string();
-        for part in ["\"x y\"", "\"b\": s3://", "\"nothing\"", "\"ok\" is given twice"] {
+        for part in
+            ["or name=gs://bucket/prefix", "\"x y\"", "\"b\": s3://", "\"nothing\"", "\"ok\" is given twice"]
+        {
             assert!(faults.contains(part), "{part} in {faults}");
         }
         assert!(Places::parse(" , ").is_err());

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "azure")]
 pub mod azure;
+#[cfg(feature = "google")]
+pub mod google;

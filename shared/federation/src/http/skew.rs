@@ -2,7 +2,7 @@
 
 use reqwest::header::{DATE, HeaderMap};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Below this a difference says nothing: `Date` has whole seconds and answers take time.
 const WORTH_SAYING: i64 = 60;
@@ -24,6 +24,17 @@ impl Skew {
 
     pub fn seconds(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// What the services' clock says, as far as is known: ours, unless it is known to be off.
+    pub fn corrected(&self, ours: SystemTime) -> SystemTime {
+        let seconds = self.seconds();
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        match seconds {
+            _ if seconds.abs() < WORTH_SAYING => ours,
+            1.. => ours + by,
+            _ => ours - by,
+        }
     }
 
     /// Words for an error, if the clock is far enough off to be its cause.

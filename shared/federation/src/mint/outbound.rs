@@ -4,13 +4,13 @@
 //! role's ARN. From "GetWebIdentityToken" in the AWS STS API reference.
 
 use super::session::AwsSession;
+use super::sts::Sts;
 use crate::assertion::{Assertion, Audience, Claims, Proof};
-use crate::error::{Error, Hop, Kind, Result, cause};
+use crate::error::{Error, Hop, Kind, Result};
 use crate::http::Http;
 use crate::telemetry;
 use crate::token::Secret;
 use crate::{BoxFuture, Mint, deadline, hints};
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::error::SdkError;
 use aws_sdk_sts::operation::RequestId;
@@ -38,16 +38,15 @@ pub struct Tag {
 pub struct Outbound {
     session: AwsSession,
     client: aws_sdk_sts::Client,
-    http: Http,
+    sts: Sts,
     tags: Vec<aws_sdk_sts::types::Tag>,
-    target: String,
 }
 
 impl Outbound {
     pub fn new(session: AwsSession, http: Http) -> Result<Self> {
-        let target = format!("AWS STS in {}", session.region()?);
+        let sts = Sts::new(http, session.region()?);
         let client = aws_sdk_sts::Client::new(session.config());
-        Ok(Self { session, client, http, tags: Vec::new(), target })
+        Ok(Self { session, client, sts, tags: Vec::new() })
     }
 
     /// The role also needs `sts:TagGetWebIdentityToken`.
@@ -75,7 +74,7 @@ impl Outbound {
             }
             outcome => outcome,
         }
-        .map_err(|error| self.explain(error, &asked))
+        .map_err(|error| self.sts.explain(error, &asked))
         .and_then(|output| self.assertion(output))
     }
 
@@ -101,7 +100,8 @@ impl Outbound {
 
     fn assertion(&self, output: GetWebIdentityTokenOutput) -> Result<Assertion> {
         let malformed = |message| {
-            Error::new(Hop::Mint, Kind::Malformed, &self.target, message)
+            self.sts
+                .error(Kind::Malformed, message)
                 .with_hint(&hints::NOT_A_TOKEN_SERVICE)
                 .with_request_id(output.request_id().map(str::to_owned))
         };
@@ -119,83 +119,19 @@ impl Outbound {
 
     fn session_ending(&self, left: Option<Duration>) -> Error {
         let seconds = left.unwrap_or_default().as_secs();
-        Error::new(Hop::Mint, Kind::Refused, &self.target, format!("the AWS session ends in {seconds} s"))
+        self.sts
+            .error(Kind::Refused, format!("the AWS session ends in {seconds} s"))
             .with_hint(&hints::SESSION_ENDING)
-    }
-
-    fn explain(&self, error: SdkError<GetWebIdentityTokenError>, asked: &str) -> Error {
-        let built = match &error {
-            SdkError::ServiceError(refusal) => {
-                self.refusal(refusal.err(), refusal.raw().status().as_u16(), asked)
-            }
-            SdkError::TimeoutError(_) => deadline::exceeded(Hop::Mint, &self.target),
-            SdkError::DispatchFailure(_) if cause::<CredentialsError>(&error).is_some() => self
-                .wrap(Kind::NotConfigured, "no AWS credentials were found")
-                .with_hint(&hints::NO_CREDENTIALS),
-            SdkError::DispatchFailure(_) => cause::<Error>(&error).cloned().unwrap_or_else(|| {
-                self.wrap(Kind::Unavailable, "STS cannot be reached").with_hint(&hints::UNREACHABLE)
-            }),
-            SdkError::ResponseError(response) if response.raw().status().is_server_error() => self
-                .wrap(Kind::Unavailable, "STS failed")
-                .with_status(response.raw().status().as_u16())
-                .with_hint(&hints::UNREACHABLE),
-            SdkError::ResponseError(_) => self
-                .wrap(Kind::Malformed, "the answer is none of STS's")
-                .with_hint(&hints::NOT_A_TOKEN_SERVICE),
-            _ => {
-                self.wrap(Kind::NotConfigured, "the request cannot be built").with_hint(&hints::CONFIGURATION)
-            }
-        };
-        built.caused_by(Chain::of(&error))
-    }
-
-    fn wrap(&self, kind: Kind, message: &str) -> Error {
-        Error::new(Hop::Mint, kind, &self.target, message)
-    }
-
-    fn refusal(&self, refusal: &GetWebIdentityTokenError, status: u16, asked: &str) -> Error {
-        let code = refusal.meta().code();
-        let kind = match (code, status) {
-            (_, 500..) => Kind::Unavailable,
-            (_, 429) | (Some("Throttling" | "ThrottlingException"), _) => Kind::Throttled,
-            (Some("AccessDenied"), _) => Kind::Forbidden,
-            (None, 200..300) => Kind::Malformed,
-            _ => Kind::Refused,
-        };
-        let unsaid = if kind == Kind::Unavailable { "STS failed" } else { "STS refused" };
-        let mut message = refusal.meta().message().unwrap_or(unsaid).to_owned();
-        let clock = is_clock_code(code).then(|| self.http.skew().complaint()).flatten();
-        if let Some(complaint) = &clock {
-            message = format!("{message} ({complaint})");
-        }
-        let error = Error::new(Hop::Mint, kind, &self.target, message)
-            .with_status(status)
-            .with_request_id(refusal.request_id().map(str::to_owned));
-        let error = match code {
-            Some(code) => error.with_code(code),
-            None => error,
-        };
-        let error = match (kind, &clock) {
-            (_, Some(complaint)) => error.with_presented(complaint),
-            (Kind::Refused | Kind::Forbidden, None) => error.with_presented(asked),
-            _ => error,
-        };
-        let hint = if clock.is_some() { Some(&hints::CLOCK) } else { code.and_then(hints::aws) };
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None if kind == Kind::Unavailable => error.with_hint(&hints::UNREACHABLE),
-            None => error,
-        }
     }
 }
 
 impl Mint for Outbound {
     fn target(&self) -> &str {
-        &self.target
+        self.sts.target()
     }
 
     fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>> {
-        Box::pin(telemetry::hop(Hop::Mint, &self.target, async move {
+        Box::pin(telemetry::hop(Hop::Mint, self.sts.target(), async move {
             telemetry::record("audience", Some(audience.as_str()));
             self.fresh(audience).await
         }))
@@ -217,45 +153,6 @@ fn local_expiry(claims: &Claims) -> SystemTime {
     };
     SystemTime::now() + lifetime.min(Duration::from_secs(3600))
 }
-
-fn is_clock_code(code: Option<&str>) -> bool {
-    matches!(
-        code,
-        Some(
-            "SignatureDoesNotMatch"
-                | "RequestTimeTooSkewed"
-                | "RequestExpired"
-                | "InvalidSignatureException"
-                | "AuthFailure"
-        )
-    )
-}
-
-/// The messages of an error and its causes. The SDK's error itself holds the whole response, and
-/// the response may hold a token.
-#[derive(Debug)]
-struct Chain(String);
-
-impl Chain {
-    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut text = error.to_string();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        Self(text)
-    }
-}
-
-impl std::fmt::Display for Chain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Chain {}
 
 #[cfg(test)]
 mod tests {

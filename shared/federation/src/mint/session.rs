@@ -61,16 +61,24 @@ impl AwsSession {
                 Hop::Config,
                 Kind::NotConfigured,
                 "AWS_REGION",
-                "AWS_REGION is not set; outbound tokens are minted by a regional STS only",
+                "AWS_REGION is not set; proofs are made for, or by, a regional STS",
             )
             .with_hint(&hints::CONFIGURATION)
         })
     }
 
+    /// The credentials themselves, for what is signed without the SDK.
+    pub(super) async fn credentials(&self) -> Result<Credentials> {
+        self.known.load().await.map_err(no_credentials)
+    }
+
     /// What is left of the session; `None` where it is not told (in Lambda it is not).
     pub async fn remaining(&self) -> Result<Option<Duration>> {
-        let credentials = self.known.load().await.map_err(no_credentials)?;
-        Ok(credentials.expiry().map(|ends| ends.duration_since(SystemTime::now()).unwrap_or_default()))
+        Ok(self
+            .credentials()
+            .await?
+            .expiry()
+            .map(|ends| ends.duration_since(SystemTime::now()).unwrap_or_default()))
     }
 }
 

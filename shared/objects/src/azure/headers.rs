@@ -1,6 +1,6 @@
 //! What an answer's headers say of an object.
 
-use crate::digest::Digest;
+use crate::digest::Digests;
 use crate::key::Key;
 use crate::object::{ObjectMeta, Version};
 use crate::range::ByteRange;
@@ -71,7 +71,7 @@ fn meta(key: &Key, headers: &Headers, size: u64, md5: &'static str) -> Result<Ob
         cache_control: owned("cache-control"),
         content_disposition: owned("content-disposition"),
         metadata: metadata(headers),
-        digest: text(headers, md5).map(parse_md5).transpose()?.flatten(),
+        digests: Digests { md5: text(headers, md5).map(parse_md5).transpose()?.flatten(), crc32c: None },
     })
 }
 
@@ -94,7 +94,7 @@ pub(super) fn text<'h>(headers: &'h Headers, name: &'static str) -> Option<&'h s
 }
 
 /// An MD5 in Base64; empty is none.
-pub(super) fn parse_md5(text: &str) -> Result<Option<Digest>, Problem> {
+pub(super) fn parse_md5(text: &str) -> Result<Option<[u8; 16]>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -102,7 +102,7 @@ pub(super) fn parse_md5(text: &str) -> Result<Option<Digest>, Problem> {
     match STANDARD.decode_slice(text, &mut md5) {
         Ok(16) => {
             let [digest @ .., _, _] = md5;
-            Ok(Some(Digest::Md5(digest)))
+            Ok(Some(digest))
         }
         _ => Err("a Content-MD5 that is none"),
     }
@@ -143,7 +143,7 @@ mod tests {
         ]);
         let (meta, range) = whole(&pairs).unwrap();
         assert_eq!((range, meta.size), (0..7, 7));
-        assert_eq!(meta.digest, Some(crate::digest::md5(b"")));
+        assert_eq!(meta.digests, crate::digest::md5(b""));
         assert_eq!(meta.metadata["owner"], "me");
         assert_eq!(meta.content_type.as_deref(), Some("text/plain"));
         assert_eq!(meta.last_modified, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(784_111_777));
@@ -158,9 +158,9 @@ mod tests {
             ("content-md5", MD5_OF_NOTHING),
         ]);
         let (meta, range) = whole(&pairs).unwrap();
-        assert_eq!((range, meta.size, meta.digest), (5..7, 9, None));
+        assert_eq!((range, meta.size, meta.digests), (5..7, 9, Digests::NONE));
         pairs.push(("x-ms-blob-content-md5", MD5_OF_NOTHING));
-        assert!(whole(&pairs).unwrap().0.digest.is_some());
+        assert!(whole(&pairs).unwrap().0.digests.md5.is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The client's own model of it cannot hold prefixes between blobs, so this one is ours.
 
 use super::headers::parse_md5;
+use crate::digest::Digests;
 use crate::key::Key;
 use crate::list::{Page, PageToken};
 use crate::object::{ObjectMeta, Version};
@@ -121,7 +122,10 @@ fn meta(key: Key, properties: Properties) -> Result<ObjectMeta, Problem> {
         cache_control: present(properties.cache_control),
         content_disposition: present(properties.content_disposition),
         metadata: BTreeMap::new(),
-        digest: properties.content_md5.as_deref().map(parse_md5).transpose()?.flatten(),
+        digests: Digests {
+            md5: properties.content_md5.as_deref().map(parse_md5).transpose()?.flatten(),
+            crc32c: None,
+        },
     })
 }
 
@@ -174,7 +178,7 @@ mod tests {
             (meta.content_type.as_deref(), meta.content_encoding.as_deref()),
             (Some("text/plain"), None)
         );
-        assert_eq!(meta.digest, Some(crate::digest::md5(b"")));
+        assert_eq!(meta.digests, crate::digest::md5(b""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bodies.
 
 use super::{Ability, Suite, Upload, key, noise};
-use crate::digest::{Algorithm, Verdict};
+use crate::digest::Verdict;
 use crate::key::Key;
 use crate::range::ByteRange;
 use crate::read::{read, read_to_vec};
@@ -100,9 +100,10 @@ async fn verdicts(suite: &Suite<'_>) {
     };
     if suite.fixture.can(Ability::Digest) {
         put(false).await;
-        let verified = Verdict::Verified { algorithm: Algorithm::Md5 };
-        assert_eq!(verdict(ReadRequest::default()).await, verified);
-        assert_eq!(verdict(part(ByteRange::From(0))).await, verified, "a range of everything");
+        for everything in [ReadRequest::default(), part(ByteRange::From(0))] {
+            let verdict = verdict(everything.clone()).await;
+            assert!(matches!(verdict, Verdict::Verified { .. }), "{everything:?}: {verdict}");
+        }
         assert_eq!(verdict(part(ByteRange::From(1))).await, Verdict::RangeNotChecked);
         assert_eq!(bytes(suite, &key, ReadRequest::default()).await.expect("checked"), b"checked");
     }

@@ -108,7 +108,8 @@ impl Reading {
             return Err(Error::new(Hop::Read, Kind::Malformed, source.target(), message));
         }
         let whole = range == (0..meta.size);
-        let verdict = match meta.digest {
+        let digest = meta.digests.to_check();
+        let verdict = match digest {
             _ if !whole => Verdict::RangeNotChecked,
             None => Verdict::NothingToCheck,
             Some(digest) => Verdict::Verified { algorithm: digest.algorithm() },
@@ -118,7 +119,7 @@ impl Reading {
             (at, Box::pin(tokio::time::sleep_until(at)))
         });
         Ok(Self {
-            check: meta.digest.filter(|_| whole).map(Check::new),
+            check: digest.filter(|_| whole).map(Check::new),
             position: range.start,
             state: State::Receiving(body),
             delivered: false,

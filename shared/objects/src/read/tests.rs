@@ -34,14 +34,14 @@ enum Act {
 
 struct Scripted {
     object: Bytes,
-    digest: Option<Digest>,
+    digests: Digests,
     chunk: usize,
     acts: Mutex<VecDeque<Act>>,
     asked: Mutex<Vec<ReadRequest>>,
     rejected: AtomicUsize,
 }
 
-use crate::digest::Digest;
+use crate::digest::Digests;
 
 fn object(length: usize) -> Bytes {
     (0..length).map(|at| (at * 7 + at / 256) as u8).collect()
@@ -59,7 +59,7 @@ impl Scripted {
     fn new(length: usize, chunk: usize, acts: impl IntoIterator<Item = Act>) -> Self {
         let object = object(length);
         Self {
-            digest: Some(md5(&object)),
+            digests: md5(&object),
             object,
             chunk,
             acts: Mutex::new(acts.into_iter().collect()),
@@ -109,7 +109,7 @@ impl Scripted {
             cache_control: None,
             content_disposition: None,
             metadata: BTreeMap::new(),
-            digest: self.digest,
+            digests: self.digests,
         };
         Ok(Opened { meta, range, body })
     }
@@ -319,7 +319,7 @@ async fn an_answer_other_than_what_was_asked_for_is_refused_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_digest_the_count_is_all_there_is() {
-    let source = Arc::new(Scripted { digest: None, ..Scripted::new(40, 7, []) });
+    let source = Arc::new(Scripted { digests: Digests::NONE, ..Scripted::new(40, 7, []) });
     let got = consume(&source, ReadRequest::default()).await;
     assert_eq!(got.outcome.unwrap(), Verdict::NothingToCheck);
     assert_eq!(got.bytes, source.object);
@@ -329,7 +329,7 @@ async fn without_a_digest_the_count_is_all_there_is() {
 async fn an_empty_object_is_checked_too() {
     let (_, got) = whole(0, 7, []).await;
     assert_eq!((got.outcome.unwrap(), got.bytes.len()), (VERIFIED, 0));
-    let source = Arc::new(Scripted { digest: Some(md5(b"something")), ..Scripted::new(0, 7, []) });
+    let source = Arc::new(Scripted { digests: md5(b"something"), ..Scripted::new(0, 7, []) });
     let got = consume(&source, ReadRequest::default()).await;
     assert_eq!(got.outcome.unwrap_err().kind(), Kind::Malformed);
     assert_eq!(source.asked().len(), 2, "nothing was handed out, so it is read once more");

@@ -1,59 +1,8 @@
-//! The environment, read once at start. Every fault is reported, together, each naming its variable.
+//! The way to Azure.
 
+use super::{Env, Faults, endpoint, spreading_window};
 use crate::assertion::Audience;
-use crate::error::{Error, Hop, Kind, Result};
-use crate::hints;
 use reqwest::Url;
-use std::collections::HashMap;
-
-/// A snapshot of the environment. An empty variable counts as unset.
-#[derive(Clone, Default)]
-pub struct Env(HashMap<String, String>);
-
-impl Env {
-    pub fn from_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
-    /// With a value for a variable that is not set.
-    pub fn or(mut self, name: &str, value: &str) -> Self {
-        if self.get(name).is_none() {
-            self.0.insert(name.to_owned(), value.to_owned());
-        }
-        self
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-}
-
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
-
-/// Faults found so far: variable, what is wrong, what to do.
-#[derive(Debug, Default)]
-pub struct Faults(Vec<String>);
-
-impl Faults {
-    pub fn add(&mut self, variable: &str, problem: &str) {
-        self.0.push(format!("{variable}: {problem}"));
-    }
-
-    /// One error for all of them, or none.
-    pub fn into_result(self) -> Result<()> {
-        match self.0.as_slice() {
-            [] => Ok(()),
-            faults => Err(Error::new(Hop::Config, Kind::NotConfigured, "environment", faults.join("; "))
-                .with_hint(&hints::CONFIGURATION)),
-        }
-    }
-}
 
 /// A national cloud of Azure: its hosts and its exchange audience.
 ///
@@ -116,7 +65,7 @@ impl AzureSettings {
     /// | `AZURE_STORAGE_ACCOUNT` | the account of places that name none |
     /// | `CARNET_SPREADING_WINDOW_SECONDS` | 0 to 600, default 3 |
     pub fn read(env: &Env, faults: &mut Faults) -> Option<Self> {
-        let before = faults.0.len();
+        let before = faults.len();
         let cloud = cloud(env, faults);
         let tenant_id = tenant_id(env, faults);
         let client_id = client_id(env, faults);
@@ -132,7 +81,7 @@ impl AzureSettings {
             storage_account: env.get("AZURE_STORAGE_ACCOUNT").map(str::to_owned),
             spreading_window,
         };
-        (faults.0.len() == before).then_some(settings)
+        (faults.len() == before).then_some(settings)
     }
 }
 
@@ -204,28 +153,10 @@ fn blob_endpoint(env: &Env, cloud: AzureCloud, faults: &mut Faults) -> Option<St
     None
 }
 
-/// An https URL, or http to this machine.
-pub fn endpoint(text: &str) -> Option<Url> {
-    let url: Url = text.parse().ok()?;
-    (crate::http::guard::check(&url).is_ok() && url.has_host() && url.query().is_none()).then_some(url)
-}
-
-fn spreading_window(env: &Env, faults: &mut Faults) -> std::time::Duration {
-    const NAME: &str = "CARNET_SPREADING_WINDOW_SECONDS";
-    let seconds = match env.get(NAME).map(str::parse::<u64>) {
-        None => 3,
-        Some(Ok(seconds @ 0..=600)) => seconds,
-        Some(_) => {
-            faults.add(NAME, "is not a number of seconds from 0 to 600");
-            0
-        }
-    };
-    std::time::Duration::from_secs(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Result;
 
     const GUID: &str = "11111111-2222-3333-4444-555555555555";
 

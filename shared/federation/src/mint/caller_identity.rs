@@ -1,0 +1,207 @@
+//! A signed `sts:GetCallerIdentity` request: whoever sends it learns from AWS who signed it.
+//!
+//! Nothing is sent from here. Google's AWS providers take the signed request as the proof and send
+//! it to AWS themselves. From "Obtain short-lived credentials for workload identity federation" in
+//! Google's IAM documentation, and "GetCallerIdentity" in the AWS STS API reference.
+
+use super::session::AwsSession;
+use super::sts::Sts;
+use crate::assertion::{Assertion, Audience, Claims, Proof};
+use crate::error::{Error, Hop, Kind, Result};
+use crate::http::Http;
+use crate::telemetry;
+use crate::token::Secret;
+use crate::{BoxFuture, Mint, deadline, hints};
+use aws_credential_types::Credentials;
+use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use futures_util::FutureExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use serde::Serialize;
+use std::time::{Duration, SystemTime};
+use zeroize::Zeroizing;
+
+const QUERY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+/// A request must reach AWS within five minutes of its time stamp ("AWS Signature Version 4 for API
+/// requests"). Whether Google asks for less is not documented.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// Binds the signature to one provider, so that no other one can use the request.
+const TARGET_RESOURCE: &str = "x-goog-cloud-target-resource";
+/// For asking STS ourselves, all tries included.
+const BUDGET: Duration = Duration::from_secs(10);
+
+/// Signs with the AWS session of this process.
+pub struct CallerIdentity {
+    session: AwsSession,
+    client: aws_sdk_sts::Client,
+    http: Http,
+    sts: Sts,
+    region: String,
+    url: Url,
+}
+
+impl CallerIdentity {
+    pub fn new(session: AwsSession, http: Http) -> Result<Self> {
+        let region = session.region()?.to_string();
+        Ok(Self {
+            client: aws_sdk_sts::Client::new(session.config()),
+            sts: Sts::new(http.clone(), &region),
+            url: public_sts(&region)?,
+            session,
+            http,
+            region,
+        })
+    }
+
+    /// Asks AWS who we are: the ARN that Google's providers will see.
+    pub async fn whoami(&self) -> Result<String> {
+        let timeouts = TimeoutConfig::builder().operation_timeout(deadline::clamp(BUDGET)).build();
+        let answer = self
+            .client
+            .get_caller_identity()
+            .customize()
+            .config_override(aws_sdk_sts::config::Builder::new().timeout_config(timeouts))
+            .send()
+            .await
+            .map_err(|error| self.sts.explain(error, "GetCallerIdentity"))?;
+        answer.arn().map(str::to_owned).ok_or_else(|| {
+            self.sts.error(Kind::Malformed, "the answer names no ARN").with_hint(&hints::NOT_A_TOKEN_SERVICE)
+        })
+    }
+
+    async fn signed(&self, audience: &Audience) -> Result<Assertion> {
+        let credentials = self.session.credentials().await?;
+        let (ours, theirs) = self.times();
+        let secret = self.subject_token(&credentials, audience, theirs)?;
+        let claims = self.claims(audience, theirs);
+        telemetry::record_claims(&claims);
+        let lasts_until = ours + LIFETIME;
+        Ok(Assertion {
+            proof: Proof::SignedAwsRequest,
+            secret,
+            claims,
+            expires_at: credentials.expiry().map_or(lasts_until, |ends| ends.min(lasts_until)),
+        })
+    }
+
+    /// Now, by our clock and by AWS's. Ours is corrected by what the last answer of any service said
+    /// of it. Before a first answer nothing is known: a first proof made on a clock that is minutes
+    /// off is refused, and the next one is right.
+    fn times(&self) -> (SystemTime, SystemTime) {
+        let ours = SystemTime::now();
+        (ours, self.http.skew().corrected(ours))
+    }
+
+    /// The signed request as text: JSON, percent-encoded as a whole.
+    fn subject_token(
+        &self,
+        credentials: &Credentials,
+        audience: &Audience,
+        at: SystemTime,
+    ) -> Result<Secret> {
+        let host = self.url.host_str().unwrap_or_default();
+        let plain = [("host", host), (TARGET_RESOURCE, audience.as_str())];
+        let identity = credentials.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("sts")
+            .time(at)
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| self.unsignable(error))?
+            .into();
+        let request =
+            SignableRequest::new("POST", self.url.as_str(), plain.into_iter(), SignableBody::empty())
+                .map_err(|error| self.unsignable(error))?;
+        let (signed, _) = sign(request, &params).map_err(|error| self.unsignable(error))?.into_parts();
+        let headers = plain.into_iter().chain(signed.headers()).map(|(key, value)| Header {
+            // As Google's documentation writes it; the others it writes in small letters.
+            key: if key.eq_ignore_ascii_case("authorization") { "Authorization" } else { key },
+            value,
+        });
+        let request = SignedRequest { url: self.url.as_str(), method: "POST", headers: headers.collect() };
+        let json = Zeroizing::new(serde_json::to_string(&request).map_err(|error| self.unsignable(error))?);
+        Ok(Secret::new(utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string()))
+    }
+
+    /// Who signed it stands nowhere in it: the subject is known to whoever sends it.
+    fn claims(&self, audience: &Audience, at: SystemTime) -> Claims {
+        let from = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Claims {
+            issuer: self.url.origin().ascii_serialization(),
+            audience: vec![audience.to_string()],
+            issued_at: Some(from),
+            expires_at: Some(from + LIFETIME.as_secs()),
+            ..Claims::default()
+        }
+    }
+
+    fn unsignable(&self, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        self.sts.error(Kind::NotConfigured, "the request cannot be signed").caused_by(error)
+    }
+}
+
+impl Mint for CallerIdentity {
+    fn target(&self) -> &str {
+        self.sts.target()
+    }
+
+    fn mint<'a>(&'a self, audience: &'a Audience) -> BoxFuture<'a, Result<Assertion>> {
+        Box::pin(telemetry::hop(Hop::Mint, self.sts.target(), async move {
+            telemetry::record("audience", Some(audience.as_str()));
+            self.signed(audience).await
+        }))
+    }
+
+    fn whoami(&self) -> Option<BoxFuture<'_, Result<String>>> {
+        Some(Box::pin(self.whoami()))
+    }
+}
+
+#[derive(Serialize)]
+struct SignedRequest<'a> {
+    url: &'a str,
+    method: &'a str,
+    headers: Vec<Header<'a>>,
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+/// The public STS of a region, from the SDK's own table of partitions and their DNS suffixes. Never
+/// `AWS_ENDPOINT_URL_STS`: Google sends the request, and what this machine would rather ask (a VPC
+/// endpoint, a stand-in) is nothing that Google could reach or would trust.
+fn public_sts(region: &str) -> Result<Url> {
+    let fault = || {
+        Error::new(
+            Hop::Config,
+            Kind::NotConfigured,
+            "AWS_REGION",
+            format!("no STS is known for region {region}"),
+        )
+        .with_hint(&hints::CONFIGURATION)
+    };
+    let params = Params::builder()
+        .region(region)
+        .use_global_endpoint(false)
+        .use_dual_stack(false)
+        .use_fips(false)
+        .build()
+        .map_err(|error| fault().caused_by(error))?;
+    let resolved = DefaultResolver::new().resolve_endpoint(&params).now_or_never();
+    let endpoint = resolved.ok_or_else(fault)?.map_err(|error| fault().caused_by(error))?;
+    let mut url: Url = endpoint.url().parse().map_err(|error| fault().caused_by(error))?;
+    // A region with other characters in it would name another host.
+    if !region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || url.host_str().is_none() {
+        return Err(fault());
+    }
+    url.set_query(Some(QUERY));
+    Ok(url)
+}
