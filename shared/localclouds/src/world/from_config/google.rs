@@ -65,9 +65,10 @@ pub(super) fn service_account(config: &Config, principal: &Principal) -> Option<
 }
 
 pub(super) fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
-    let kind = config.google.as_ref().and_then(|google| {
-        Some(google.providers.get(principal.google_provider.as_ref()?)?.kind)
-    });
+    let kind = config
+        .google
+        .as_ref()
+        .and_then(|google| Some(google.providers.get(principal.google_provider.as_ref()?)?.kind));
     let token_type = kind.map(|kind| match kind {
         ProviderKind::Oidc => "jwt".to_owned(),
         ProviderKind::Aws => "aws4_request".to_owned(),

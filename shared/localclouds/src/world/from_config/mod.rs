@@ -1,8 +1,8 @@
 //! The world a configuration describes. Google's part of it is in `google`.
 
-use super::{
-    AccessKey, Application, Aws, Azure, Container, Entra, Function, Google, Role, StorageAccount, World,
-};
+mod google;
+
+use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carnet_trust::aws::{Effect, OneOrMany, Policy, Statement};
