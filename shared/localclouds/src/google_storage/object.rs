@@ -151,11 +151,12 @@ fn rfc3339(time: SystemTime) -> String {
 mod tests {
     use super::*;
 
+    /// A version that was seen in a real bucket's listing.
     #[test]
     fn the_etag_is_the_two_numbers() {
         let object = Object {
             name: "a".into(),
-            generation: 1_585_333_345_288_360,
+            generation: 1_719_254_245_340_314,
             updated: SystemTime::UNIX_EPOCH,
             size: 0,
             content_type: String::new(),
@@ -166,6 +167,6 @@ mod tests {
             crc32c: String::new(),
             metadata: BTreeMap::new(),
         };
-        assert_eq!(STANDARD.decode(object.etag()).unwrap(), [8, 168, 193, 171, 230, 217, 188, 232, 2, 16, 1]);
+        assert_eq!(object.etag(), "CJrpyZTx9IYDEAE=", "as the service writes it");
     }
 }
