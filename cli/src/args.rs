@@ -18,6 +18,10 @@ Settings (environment variables):
   CARNET_AZURE_CLOUD               public (default), usgovernment or china
   CARNET_AZURE_AUDIENCE            another audience than the cloud's own
   CARNET_AZURE_BLOB_ENDPOINT       another blob endpoint, with {account} in it
+  GOOGLE_APPLICATION_CREDENTIALS   a file of type external_account, as gcloud writes it; or, in its place:
+  CARNET_GOOGLE_AUDIENCE           the provider: //iam.googleapis.com/projects/NUMBER/locations/global/..
+  CARNET_GOOGLE_SUBJECT_TOKEN_TYPE jwt (default: an OIDC provider) or aws4_request (an AWS provider)
+  CARNET_GOOGLE_SERVICE_ACCOUNT    the service account to act as; without it, the role itself is let in
   CARNET_SPREADING_WINDOW_SECONDS  how long a refusal that may still be spreading is tried again
   SSL_CERT_FILE                    a private CA, beside the public ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY, RUST_LOG, NO_COLOR
@@ -26,18 +30,19 @@ Exit codes:
   0  done
   1  anything not named below
   2  the command line is wrong
-  3  not configured: a setting or credential is missing or malformed; nothing was asked of Azure
-  4  refused: trust is wrong (federated credential, tenant, client, clock), or the token was not taken
-  5  forbidden: the identity is known but may not do this (role assignment, firewall, IAM policy)
+  3  not configured: a setting or credential is missing or malformed; nothing was asked of a cloud
+  4  refused: trust is wrong (federated credential, provider, mapping, clock), or the token was not taken
+  5  forbidden: the identity is known but may not do this (role assignment, bucket grant, firewall)
   6  not found
   7  changed: the object is another version, or a condition or range does not hold
   8  unavailable: throttled, unreachable, or out of time; the same command may work later
   9  malformed: an answer or the bytes of an object cannot be right; nothing of them may be used";
 
-/// From an AWS role to Azure, without a key.
+/// From an AWS role to Azure and Google Cloud, without a key.
 ///
-/// Mints a token with the AWS credentials at hand (a Lambda function's, an instance profile's, a
-/// profile of the AWS CLI), trades it at Microsoft Entra ID, and reads blobs with what it gets.
+/// Mints a proof with the AWS credentials at hand (a Lambda function's, an instance profile's, a
+/// profile of the AWS CLI), trades it at Microsoft Entra ID or Google's security token service, and
+/// reads objects with what it gets.
 #[derive(clap::Parser)]
 #[command(name = "carnet", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Cli {

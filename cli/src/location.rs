@@ -1,13 +1,13 @@
-//! `azure://account/container/...`, as it stands on the command line.
+//! `azure://account/container/...` and `gs://bucket/...`, as they stand on the command line.
 
 use carnet_objects::PlaceUrl;
 use std::str::FromStr;
 
-/// Whatever follows the container is literal: nothing is decoded, a trailing slash counts.
+/// Whatever follows the container or bucket is literal: nothing is decoded, a trailing slash counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    pub account: String,
-    pub container: String,
+    /// Without a prefix.
+    pub store: PlaceUrl,
     pub rest: String,
 }
 
@@ -15,16 +15,14 @@ impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (head, rest) = match text.match_indices('/').nth(3) {
+        // scheme, nothing, account, container; or scheme, nothing, bucket.
+        let slashes = if text.starts_with("gs://") { 2 } else { 3 };
+        let (head, rest) = match text.match_indices('/').nth(slashes) {
             Some((at, _)) => (&text[..at], &text[at + 1..]),
             None => (text, ""),
         };
-        match PlaceUrl::parse(head).map_err(|fault| fault.to_string())? {
-            PlaceUrl::Azure { account, container, .. } => {
-                Ok(Self { account, container, rest: rest.to_owned() })
-            }
-            _ => Err("only azure://account/container/... can be read".to_owned()),
-        }
+        let store = PlaceUrl::parse(head).map_err(|fault| fault.to_string())?;
+        Ok(Self { store, rest: rest.to_owned() })
     }
 }
 
@@ -32,16 +30,40 @@ impl FromStr for Location {
 mod tests {
     use super::*;
 
+    fn rest(text: &str) -> Result<String, String> {
+        text.parse::<Location>().map(|location| location.rest)
+    }
+
     #[test]
     fn what_follows_the_container_is_literal() {
-        let rest = |text: &str| text.parse::<Location>().map(|location| location.rest);
         assert_eq!(rest("azure://acct/box").as_deref(), Ok(""));
         assert_eq!(rest("azure://acct/box/").as_deref(), Ok(""));
         assert_eq!(rest("azure://acct/box/a/b%2f c").as_deref(), Ok("a/b%2f c"));
         assert_eq!(rest("azure://acct/box//a/").as_deref(), Ok("/a/"));
-        for wrong in
-            ["acct/box", "azure://acct", "azure://Acct/box", "gs://bucket/x", "azure://a@b/box/x", ""]
-        {
+    }
+
+    #[test]
+    fn what_follows_the_bucket_is_literal() {
+        assert_eq!(rest("gs://bucket").as_deref(), Ok(""));
+        assert_eq!(rest("gs://bucket/").as_deref(), Ok(""));
+        assert_eq!(rest("gs://bucket/a/b%2f c").as_deref(), Ok("a/b%2f c"));
+        assert_eq!(rest("gs://bucket//a/").as_deref(), Ok("/a/"));
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        for wrong in [
+            "acct/box",
+            "azure://acct",
+            "azure://Acct/box",
+            "azure://a@b/box/x",
+            "gs://",
+            "gs:///x",
+            "gs://Bucket/x",
+            "gs://a@b/x",
+            "s3://bucket/x",
+            "",
+        ] {
             assert!(rest(wrong).is_err(), "{wrong}");
         }
     }

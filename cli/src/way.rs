@@ -1,37 +1,65 @@
-//! The way from this process's AWS role to Azure, built from the environment.
+//! The ways from this process's AWS role to the other clouds, built from the environment.
 
 use crate::location::Location;
 use carnet_federation::adapter::azure::AzureCredential;
-use carnet_federation::config::{AzureSettings, Env, Faults};
-use carnet_federation::exchange::Entra;
+use carnet_federation::adapter::google::GoogleCredential;
+use carnet_federation::config::{AzureSettings, Env, Faults, GoogleSettings};
+use carnet_federation::exchange::{Entra, Google};
 use carnet_federation::http::Http;
-use carnet_federation::mint::{AwsSession, Outbound};
-use carnet_federation::{Credential, Error, Hop, Kind, Result};
-use carnet_objects::ObjectSource;
+use carnet_federation::mint::{self, AwsSession};
+use carnet_federation::{Credential, Error, Hop, Kind, Mint, Proof, Result, Scope};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
+use carnet_objects::google::{CloudStorage, SCOPE};
+use carnet_objects::{ObjectSource, PlaceUrl};
 use std::sync::Arc;
 
 /// The settings of the Azure side; every fault of them in one error.
 pub fn azure_settings(env: &Env) -> Result<AzureSettings> {
+    settings(|faults| AzureSettings::read(env, faults))
+}
+
+/// The settings of the Google side; every fault of them in one error.
+pub fn google_settings(env: &Env) -> Result<GoogleSettings> {
+    settings(|faults| GoogleSettings::read(env, faults))
+}
+
+fn settings<T>(read: impl FnOnce(&mut Faults) -> Option<T>) -> Result<T> {
     let mut faults = Faults::default();
-    let settings = AzureSettings::read(env, &mut faults);
+    let settings = read(&mut faults);
     faults.into_result()?;
     settings.ok_or_else(|| Error::new(Hop::Config, Kind::NotConfigured, "environment", "cannot be read"))
 }
 
 /// Mints with the AWS credentials of the normal chain.
-pub async fn mint(http: &Http) -> Result<Outbound> {
-    Outbound::new(AwsSession::load(http).await?, http.clone())
+pub async fn mint(http: &Http, proof: Proof) -> Result<Arc<dyn Mint>> {
+    mint::aws(proof, AwsSession::load(http).await?, http)
 }
 
-/// A container that can be read.
-pub async fn container(env: &Env, location: &Location) -> Result<Arc<dyn ObjectSource>> {
+/// A container or bucket that can be read.
+pub async fn store(env: &Env, location: &Location) -> Result<Arc<dyn ObjectSource>> {
+    match &location.store {
+        PlaceUrl::Azure { account, container, .. } => azure(env, account, container).await,
+        PlaceUrl::Google { bucket, .. } => google(env, bucket).await,
+        other => Err(Error::new(Hop::Config, Kind::NotConfigured, other.to_string(), "is no place to read")),
+    }
+}
+
+async fn azure(env: &Env, account: &str, container: &str) -> Result<Arc<dyn ObjectSource>> {
     let settings = azure_settings(env)?;
-    let place = AzureLocation::new(&settings.blob_endpoint, &location.account, &location.container).map_err(
-        |fault| Error::new(Hop::Config, Kind::NotConfigured, "CARNET_AZURE_BLOB_ENDPOINT", fault.to_string()),
-    )?;
+    let place = AzureLocation::new(&settings.blob_endpoint, account, container).map_err(|fault| {
+        Error::new(Hop::Config, Kind::NotConfigured, "CARNET_AZURE_BLOB_ENDPOINT", fault.to_string())
+    })?;
     let http = Http::from_env(env)?;
-    let entra = Entra::new(http.clone(), &settings)?;
-    let credential = AzureCredential::new(Credential::new(Arc::new(mint(&http).await?), entra));
+    let mint = mint(&http, Proof::Jwt).await?;
+    let credential = AzureCredential::new(Credential::new(mint, Entra::new(http.clone(), &settings)?));
     Ok(Arc::new(AzureBlobs::new(&http, credential, &place)?))
+}
+
+async fn google(env: &Env, bucket: &str) -> Result<Arc<dyn ObjectSource>> {
+    let settings = google_settings(env)?;
+    let http = Http::from_env(env)?;
+    let mint = mint(&http, settings.proof).await?;
+    let exchange = Google::new(http.clone(), &settings)?;
+    let credential = GoogleCredential::new(Credential::new(mint, exchange), Scope::new(SCOPE));
+    Ok(Arc::new(CloudStorage::new(&http, credential, &settings.storage_endpoint, bucket)?))
 }

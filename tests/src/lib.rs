@@ -4,20 +4,24 @@
 //! The clouds are `carnet-localclouds`, in this process, so that a test can change one letter of a
 //! trust and count the requests that were made.
 
+pub mod api;
+pub mod refusal;
 pub mod secrecy;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use carnet_federation::adapter::azure::AzureCredential;
-use carnet_federation::config::{AzureSettings, Env, Faults};
-use carnet_federation::exchange::Entra;
+use carnet_federation::adapter::google::GoogleCredential;
+use carnet_federation::config::{AzureSettings, Env, Faults, GoogleSettings};
+use carnet_federation::exchange::{Entra, Google};
 use carnet_federation::http::Http;
-use carnet_federation::mint::{AwsSession, Outbound};
-use carnet_federation::{Credential, Result};
+use carnet_federation::mint::{self, AwsSession, Outbound};
+use carnet_federation::{Credential, Result, Scope};
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::lambda::Function;
 use carnet_localclouds::{Local, Options, World};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
+use carnet_objects::google::{CloudStorage, SCOPE};
 use carnet_trust::config::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +33,12 @@ pub const CONTAINER: &str = "assets";
 pub const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub const CLIENT: &str = "aaaaaaaa-1111-4222-8333-444444444444";
 pub const OBJECT: &str = "bbbbbbbb-1111-4222-8333-444444444444";
+pub const BUCKET: &str = "carnet-test-bucket";
+pub const PROJECT: &str = "210987654321";
+pub const SERVICE_ACCOUNT: &str = "reader@carnet-test.iam.gserviceaccount.com";
 
-/// The stand-ins with one container, whose folder is the test's own.
+/// The stand-ins with one container and one bucket, which share one folder of the test's own: what is
+/// put there is in both clouds.
 pub struct Stage {
     pub local: Local,
     folder: TempDir,
@@ -42,18 +50,18 @@ impl Stage {
         Self::with(Options { functions: Some(Vec::new()), ..Options::default() }).await
     }
 
-    /// With the real `blob-api` behind an API.
-    pub async fn with_blob_api() -> Self {
-        Self::with_blob_api_and(&[]).await
+    /// With a function's real binary behind an API.
+    pub async fn serving(function: &str) -> Self {
+        Self::serving_with(function, &[]).await
     }
 
     /// The same, with more in its environment.
-    pub async fn with_blob_api_and(environment: &[(&str, &str)]) -> Self {
+    pub async fn serving_with(function: &str, environment: &[(&str, &str)]) -> Self {
         let own = [("CARNET_SPREADING_WINDOW_SECONDS", "0")];
         let function_env =
             own.iter().chain(environment).map(|(name, value)| (name.to_string(), value.to_string()));
         Self::with(Options {
-            functions: Some(vec!["blob-api".into()]),
+            functions: Some(vec![function.into()]),
             function_env: function_env.collect(),
             ..Options::default()
         })
@@ -72,7 +80,7 @@ impl Stage {
         Self { local, folder }
     }
 
-    /// Where the container's blobs are files.
+    /// Where blobs and objects are files.
     pub fn blobs(&self) -> PathBuf {
         self.folder.path().join("blobs")
     }
@@ -101,6 +109,11 @@ impl Stage {
             ("AZURE_TENANT_ID", state.entra.tenant_id),
             ("AZURE_CLIENT_ID", state.entra.client_id),
             ("CARNET_AZURE_BLOB_ENDPOINT", blob),
+            ("CARNET_GOOGLE_STS_ENDPOINT", state.google.sts),
+            ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", state.google.iam_credentials),
+            ("CARNET_GOOGLE_STORAGE_ENDPOINT", state.google.storage),
+            ("CARNET_GOOGLE_AUDIENCE", state.google.audience),
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", state.google.subject_token_type),
             ("CARNET_SPREADING_WINDOW_SECONDS", "0".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -151,6 +164,10 @@ impl Stage {
     }
 
     pub async fn mint(&self, http: &Http, credentials: Credentials) -> Result<Outbound> {
+        Outbound::new(self.session(http, credentials).await?, http.clone())
+    }
+
+    pub async fn session(&self, http: &Http, credentials: Credentials) -> Result<AwsSession> {
         let state = self.local.state().aws;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.aws_token_services())
@@ -159,7 +176,7 @@ impl Stage {
             .credentials_provider(credentials)
             .load()
             .await;
-        Outbound::new(AwsSession::from_config(config)?, http.clone())
+        AwsSession::from_config(config)
     }
 
     pub fn entra(&self, http: &Http, change: impl FnOnce(&mut AzureSettings)) -> Result<Entra> {
@@ -168,6 +185,29 @@ impl Stage {
         let mut settings = AzureSettings::read(&env, &mut faults).expect("settings");
         change(&mut settings);
         Entra::new(http.clone(), &settings)
+    }
+
+    /// The way to Google Cloud, in this process, with `change` made to its settings.
+    pub async fn google(&self, change: impl FnOnce(&mut GoogleSettings)) -> Result<Credential<Google>> {
+        let http = self.http();
+        let settings = self.google_settings(change);
+        let session = self.session(&http, self.access_key(None)).await?;
+        Ok(Credential::new(mint::aws(settings.proof, session, &http)?, Google::new(http, &settings)?))
+    }
+
+    pub fn google_settings(&self, change: impl FnOnce(&mut GoogleSettings)) -> GoogleSettings {
+        let mut faults = Faults::default();
+        let env: Env = self.env().into_iter().collect();
+        let mut settings = GoogleSettings::read(&env, &mut faults).expect("settings");
+        change(&mut settings);
+        settings
+    }
+
+    /// The bucket, through the official client.
+    pub async fn bucket(&self) -> Result<Arc<CloudStorage>> {
+        let credential = GoogleCredential::new(self.google(|_| {}).await?, Scope::new(SCOPE));
+        let endpoint = self.google_settings(|_| {}).storage_endpoint;
+        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, BUCKET)?))
     }
 
     /// The container, through the official client.
@@ -212,6 +252,11 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// The binary of a function of [`config`].
+pub fn program_of(function: &str) -> &str {
+    if function.starts_with("gcs-api") { "gcs-api" } else { function }
+}
+
 fn config(functions: &[String]) -> String {
     let mut text = format!(
         r#"
@@ -228,25 +273,60 @@ cloud = "public"
 client_id = "{CLIENT}"
 object_id = "{OBJECT}"
 
+[google]
+project_number = "{PROJECT}"
+pool = "carnet"
+
+[google.providers.aws-tokens]
+type = "oidc"
+
+[google.providers.aws-roles]
+type = "aws"
+
+[google.service_accounts.reader]
+email = "{SERVICE_ACCOUNT}"
+
 [places.assets]
 url = "azure://{ACCOUNT}/{CONTAINER}"
 
+[places.archive]
+url = "gs://{BUCKET}"
+
 [instances.operator]
-reads = ["assets"]
+reads = ["assets", "archive"]
 azure_identity = "reader"
+google_provider = "aws-tokens"
+google_service_account = "reader"
 
 [functions.blob-api]
 reads = ["assets"]
 azure_identity = "reader"
 
+# One binary, three ways: its role let in as itself, as a service account, by its signed request.
+[functions.gcs-api]
+reads = ["archive"]
+google_provider = "aws-tokens"
+
+[functions.gcs-api-as-account]
+reads = ["archive"]
+google_provider = "aws-tokens"
+google_service_account = "reader"
+
+[functions.gcs-api-by-role]
+reads = ["archive"]
+google_provider = "aws-roles"
+
 [local.containers]
 "{ACCOUNT}/{CONTAINER}" = "blobs"
+
+[local.buckets]
+{BUCKET} = "blobs"
 "#
     );
     if !functions.is_empty() {
         text.push_str("\n[local.functions]\n");
         for function in functions {
-            text.push_str(&format!("{function} = {:?}\n", binary(function)));
+            text.push_str(&format!("{function} = {:?}\n", binary(program_of(function))));
         }
     }
     text

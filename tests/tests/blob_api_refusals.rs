@@ -1,52 +1,13 @@
-//! One wrong thing at a time: the caller gets a problem without internals, the operator one line
-//! that names the hop, the field, what was presented and what to change.
+//! What can be wrong on the way to Azure, one thing at a time, as the caller and the operator see it.
 
 use carnet_localclouds::World;
 use carnet_localclouds::faults::Hop;
 use carnet_tests::Stage;
+use carnet_tests::refusal::{CASE, Case, shows};
 use carnet_trust::entra::FederatedCredential;
-use serde_json::Value;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/carnet-eu-central-1-blob-api";
 const OTHER: &str = "99999999-9999-4999-8999-999999999999";
-
-/// What is wrong, and how it must show.
-struct Case {
-    environment: &'static [(&'static str, &'static str)],
-    change: fn(&mut World),
-    fault: Option<&'static str>,
-    slug: &'static str,
-    /// Parts of the operator's line.
-    line: &'static [&'static str],
-}
-
-const CASE: Case =
-    Case { environment: &[], change: |_| {}, fault: None, slug: "upstream-refused", line: &[] };
-
-async fn shows(case: Case) {
-    let stage = Stage::with_blob_api_and(case.environment).await;
-    stage.put("hello.txt", "hello");
-    (case.change)(&mut stage.local.shared.world_mut());
-    if let Some(fault) = case.fault {
-        stage.fault(fault);
-    }
-    let url = format!("{}/azure/assets/hello.txt", stage.api("blob-api"));
-    let answer = stage.client().get(url).send().await.unwrap();
-    let status = answer.status();
-    let text = answer.text().await.unwrap();
-    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
-    assert_eq!(problem["type"], format!("urn:carnet:problem:{}", case.slug), "{problem}");
-    for internal in ["AADSTS", "arn:", "127.0.0.1", "tenant", "Authorization", "eyJ"] {
-        assert!(!text.contains(internal), "{internal} in {text}");
-    }
-    let lines = stage.function("blob-api").logs().lines();
-    let line =
-        lines.iter().find(|line| line.contains("request failed")).unwrap_or_else(|| panic!("{lines:#?}"));
-    for part in case.line.iter().chain(&["docs/troubleshooting.md#"]) {
-        assert!(line.contains(part), "{part} in {line}");
-    }
-    assert!(!lines.iter().any(|line| line.contains("eyJ")), "no token in any line");
-}
 
 fn credentials(world: &mut World, change: impl Fn(&mut FederatedCredential)) {
     world.entra.applications.values_mut().flat_map(|app| &mut app.federated_credentials).for_each(change);
@@ -150,7 +111,7 @@ async fn a_firewall_refusal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_clock_ten_minutes_off_is_corrected_from_the_services_date() {
     for seconds in [600, -600] {
-        let stage = Stage::with_blob_api().await;
+        let stage = Stage::serving("blob-api").await;
         stage.put("hello.txt", "hello");
         stage.fault(&format!("aws.sts=clock-skew:{seconds}"));
         let url = format!("{}/azure/assets/hello.txt", stage.api("blob-api"));

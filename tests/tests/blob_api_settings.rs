@@ -5,7 +5,7 @@ use carnet_tests::Stage;
 use std::time::Duration;
 
 async fn refuses_to_start(environment: &[(&str, &str)], named: &[&str]) {
-    let stage = Stage::with_blob_api_and(environment).await;
+    let stage = Stage::serving_with("blob-api", environment).await;
     let answer = stage.client().get(format!("{}/azure/assets", stage.api("blob-api"))).send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let logs = stage.function("blob-api").logs();

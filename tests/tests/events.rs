@@ -25,7 +25,7 @@ const CASES: [(&str, u16, &str, bool); 14] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_recorded_event_is_answered_as_its_readme_says() {
-    let stage = Stage::with_blob_api().await;
+    let stage = Stage::serving("blob-api").await;
     stage.put("hello.txt", "Hello from the other cloud.\n");
     stage.put("reports/2026/summer figures für alle.csv", "a,b\n");
     for (case, status, word, upstream) in CASES {

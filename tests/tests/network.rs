@@ -94,7 +94,7 @@ async fn an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_ends_gracefully_when_it_is_told_to() {
-    let mut stage = Stage::with_blob_api().await;
+    let mut stage = Stage::serving("blob-api").await;
     stage.client().get(format!("{}/azure/assets", stage.api("blob-api"))).send().await.unwrap();
     let function = stage.local.functions.remove("blob-api").unwrap();
     let logs = function.logs().clone();

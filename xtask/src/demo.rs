@@ -6,12 +6,13 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::time::Instant;
 
-/// Two programs, with the features of the whole workspace: the tests build with those, so that what
+/// Three programs, with the features of the whole workspace: the tests build with those, so that what
 /// the demo has built is theirs too. What ships is built alone, elsewhere.
-pub const BUILD: &[&str] = &["build", "--workspace", "--bin", "carnet", "--bin", "blob-api"];
+pub const BUILD: &[&str] =
+    &["build", "--workspace", "--bin", "carnet", "--bin", "blob-api", "--bin", "gcs-api"];
 
 pub fn run_all(arguments: &[OsString]) -> Result {
-    println!("Building the command and the function (dev profile) ...");
+    println!("Building the command and the functions (dev profile) ...");
     let start = Instant::now();
     run(&mut cargo(BUILD))?;
     let built = start.elapsed();

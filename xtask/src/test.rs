@@ -1,13 +1,11 @@
 //! Every check, in an order that builds nothing twice.
 //!
 //! All packages are linted and tested in one build of the workspace, so that each dependency is
-//! compiled once. What ships is not taken from it: the release build names its package alone,
-//! because a workspace build would switch on the features of its neighbours.
+//! compiled once. What ships is not taken from it: see [`shipped`].
 
-use crate::process::{LocalClouds, cargo, dev_binary, output, release_binary, root, run, target};
+use crate::process::{LocalClouds, cargo, dev_binary, release_binary, root, run, target};
 use crate::steps::{Result, Steps};
-use crate::{demo, tools};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{demo, shipped, tools};
 use std::process::{Command, ExitCode};
 
 /// A part of the checks that can be chosen.
@@ -35,13 +33,6 @@ pub const GROUPS: [Group; 9] = [
     Group::Python,
     Group::Sam,
 ];
-
-/// What a function's package must not contain: stand-ins, and another TLS provider than ring.
-const BANNED: [&str; 6] =
-    ["carnet-localclouds", "aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
-/// What a function's package must contain once only.
-const SINGLE: [&str; 4] = ["hyper", "reqwest", "rustls", "ring"];
-const LARGEST_FUNCTION: u64 = 6_000_000;
 
 impl Group {
     pub fn named(name: &str) -> Option<Self> {
@@ -87,14 +78,14 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     }
     if wants(Group::Lint) {
         steps.run("format", || run(&mut cargo(&["fmt", "--all", "--", "--check"])));
-        steps.run("dependencies of what ships", dependencies);
+        steps.run("dependencies of what ships", || shipped::each(shipped::dependencies));
         steps.run("clippy", || {
             run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
         });
     }
     if [Group::Release, Group::E2e, Group::Azurite, Group::Rie].into_iter().any(wants) {
-        steps.run("build what ships", || run(&mut cargo(&["build", "--release", "--package", "blob-api"])));
-        steps.run("size of what ships", size);
+        steps.run("build what ships", || shipped::each(shipped::build));
+        steps.run("size of what ships", || shipped::each(shipped::size));
     }
     if wants(Group::Unit) {
         steps.run("unit tests", || run(&mut cargo(&["test", "--workspace", "--lib", "--bins"])));
@@ -147,8 +138,11 @@ pub fn setup() -> ExitCode {
 /// Integration tests by target name, those included that need tools: here the tools are there.
 fn end_to_end(tests: &str) -> Result {
     let mut command = cargo(&["test", "--workspace", "--test", tests, "--", "--include-ignored"]);
+    for function in &shipped::FUNCTIONS {
+        let variable = format!("CARNET_BIN_{}", function.name.replace('-', "_").to_uppercase());
+        command.env(variable, release_binary(function.name));
+    }
     command
-        .env("CARNET_BIN_BLOB_API", release_binary("blob-api"))
         .env("CARNET_BIN_CARNET", dev_binary("carnet"))
         .env("CARNET_AZURITE_BIN", tools::azurite())
         .env("CARNET_RIE_BIN", tools::rie()?);
@@ -157,46 +151,6 @@ fn end_to_end(tests: &str) -> Result {
         command.env("CARNET_FAKETIME_LIB", library);
     }
     run(&mut command)
-}
-
-fn dependencies() -> Result {
-    let tree = output(&mut cargo(&[
-        "tree",
-        "--package",
-        "blob-api",
-        "--edges",
-        "normal,build",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]))?;
-    let faults = faults_of(&tree);
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
-}
-
-/// What is wrong with a list of `name vVERSION ...` lines.
-fn faults_of(tree: &str) -> Vec<String> {
-    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for line in tree.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some(name), Some(version)) = (words.next(), words.next()) {
-            versions.entry(name).or_default().insert(version);
-        }
-    }
-    let banned = BANNED.iter().filter(|name| versions.contains_key(**name));
-    let counted = SINGLE.iter().filter_map(|name| {
-        let count = versions.get(name).map_or(0, BTreeSet::len);
-        (count != 1).then(|| format!("{count} versions of {name}, not 1"))
-    });
-    banned.map(|name| format!("{name} must not be in it")).chain(counted).collect()
-}
-
-fn size() -> Result {
-    let path = release_binary("blob-api");
-    let size = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", path.display()))?.len();
-    println!("    blob-api: {size} bytes, at most {LARGEST_FUNCTION}");
-    if size < LARGEST_FUNCTION { Ok(()) } else { Err(format!("blob-api has {size} bytes")) }
 }
 
 fn python_clients() -> Result {
@@ -216,23 +170,4 @@ fn sam_validate() -> Result {
         // It asks for a region although it calls nothing.
         .env("AWS_DEFAULT_REGION", "eu-central-1")
         .env("SAM_CLI_TELEMETRY", "0"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "blob-api v0.1.0 (/x)\nhyper v1.8.1\nreqwest v0.13.5\nrustls v0.23.1\nring v0.17.14\nring v0.17.14 (*)\n";
-
-    #[test]
-    fn a_clean_tree_has_no_faults() {
-        assert_eq!(faults_of(GOOD), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_second_stack_is_found() {
-        let tree = format!("{GOOD}hyper v0.14.1\nopenssl-sys v0.9.1\n");
-        assert_eq!(faults_of(&tree), ["openssl-sys must not be in it", "2 versions of hyper, not 1"]);
-        assert_eq!(faults_of("").len(), SINGLE.len(), "an empty tree is no proof");
-    }
 }

@@ -20,20 +20,20 @@ use std::sync::Arc;
 const EXAMPLES: &str = "\
 Examples:
   carnet cat azure://account/container/reports/june.csv | head
-  carnet cat azure://account/container/backup.tar -o backup.tar
+  carnet cat gs://bucket/backup.tar -o backup.tar
   carnet cat --range 0-99 azure://account/container/video.mp4      the first hundred bytes
   carnet cat --range bytes=-16 azure://account/container/video.mp4 the last sixteen";
 
-/// Read a blob: to stdout, or into a file
+/// Read an object: to stdout, or into a file
 ///
 /// A transfer that is cut is resumed with the version pinned. The bytes are counted and, where the
-/// store keeps an MD5 of a whole blob, checked. A file appears under its name only when it is whole
+/// store keeps a digest of the whole object (Azure: MD5; Cloud Storage: CRC32C), checked. A file appears under its name only when it is whole
 /// and checked. On stdout the last bytes are held back until then: an exit code other than 0 means
 /// that what was written is not to be used.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// azure://account/container/key
+    /// azure://account/container/key or gs://bucket/key
     location: Location,
     /// A part of it: FIRST-LAST (both counted), FIRST- or -COUNT; `bytes=` may stand before it
     #[arg(long, value_parser = range, allow_hyphen_values = true)]
@@ -51,8 +51,8 @@ fn range(text: &str) -> Result<ByteRange, String> {
 
 pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
     let key = Key::parse(&args.location.rest)
-        .map_err(|fault| Failure::Usage(format!("azure://account/container/key: {fault}")))?;
-    let source = way::container(env, &args.location).await?;
+        .map_err(|fault| Failure::Usage(format!("{}KEY: {fault}", args.location.store)))?;
+    let source = way::store(env, &args.location).await?;
     let done = match &args.output {
         None => transfer(&source, &key, args.range, Sink::stdout()?, global).await?,
         Some(_) => into_file(args, &source, &key, global).await?,
@@ -111,7 +111,7 @@ struct Done {
 }
 
 impl Done {
-    /// On stderr: stdout is the blob's.
+    /// On stderr: stdout is the object's.
     fn tell(&self, global: &Global) -> Result<(), Failure> {
         let bytes = self.range.end - self.range.start;
         let mut stderr = std::io::stderr().lock();

@@ -19,15 +19,17 @@ Examples:
   carnet local --config carnet.toml --state-file /tmp/clouds.json      until Ctrl-C
   eval \"$(carnet local --env --state-file /tmp/clouds.json)\"           in another shell, then:
   carnet ls azure://carnetdemo/assets
+  carnet ls gs://carnet-demo-archive
   carnet local --config carnet.toml --state-file /tmp/clouds.json \\
       --fault 'entra.token=status:429:retry-after=60*2'                two refusals to begin with
 
 A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
   hops:   aws.sts aws.iam aws.issuer entra.token entra.discovery azure.blob
+          google.sts google.iam_credentials google.storage google.media
   faults: hang status:CODE html200 malformed-json absurd-expiry expired-token oversize gzip-bomb drip
           redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset";
 
-/// Run the clouds' stand-ins on loopback: STS, Entra, Azure Blob, Lambda behind API Gateway
+/// Run the clouds' stand-ins on loopback: AWS, Azure, Google Cloud, Lambda behind API Gateway
 ///
 /// They decide as the clouds decide, by the trust that the configuration states: real signatures,
 /// real token checks, the clouds' own error bodies. RUST_LOG=info shows each request and

@@ -16,17 +16,18 @@ Examples:
   carnet ls azure://account/container                 the top of a container
   carnet ls azure://account/container/reports/        one folder of it
   carnet ls azure://account/container/re              what begins with `re`
+  carnet ls gs://bucket/reports/                      a folder of a bucket
   carnet ls --recursive azure://account/container     everything, however deep
   carnet ls --format json azure://account/container   one JSON object a line";
 
-/// List blobs: size, date (UTC) and name
+/// List objects: size, date (UTC) and name
 ///
 /// All pages are streamed, one in memory at a time. Names that go on past a `/` are shown as one
 /// line that ends with it, unless --recursive.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// azure://account/container[/prefix]
+    /// azure://account/container[/prefix] or gs://bucket[/prefix]
     location: Location,
     /// Every object below, not only the first level
     #[arg(short, long)]
@@ -40,7 +41,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
-    let source = way::container(env, &args.location).await?;
+    let source = way::store(env, &args.location).await?;
     let request = ListRequest {
         prefix: args.location.rest.clone(),
         delimiter: (!args.recursive).then(|| "/".to_owned()),

@@ -10,14 +10,11 @@ use carnet_federation::config::Env;
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{AwsSession, Outbound};
-use carnet_federation::{Credential, Result, Scope, deadline, doctor, telemetry};
+use carnet_federation::{Credential, Result, Scope, doctor, telemetry};
+use carnet_object_api::serve::warm_up;
 use carnet_object_api::{Api, serve};
 use carnet_objects::azure::SCOPE;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Of the 10 s that Lambda gives the init phase.
-const WARM_UP: Duration = Duration::from_secs(6);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::result::Result<(), lambda_runtime::Error> {
@@ -34,14 +31,7 @@ async fn start(env: &Env) -> Result<Api> {
     let entra = Entra::new(http.clone(), &settings.azure)?;
     let credential = AzureCredential::new(Credential::new(Arc::new(mint), entra));
     let places = settings.sources(&http, &credential)?;
-    warm_up(credential.credential()).await;
+    warm_up(credential.credential(), &Scope::new(SCOPE)).await;
     let doctor = move || doctor::azure(credential.credential().clone(), Scope::new(SCOPE));
     Ok(Api::new(places, doctor))
-}
-
-/// The first event finds a token waiting. If there is none to be had, that event says why.
-async fn warm_up(credential: &Credential<Entra>) {
-    if let Err(error) = deadline::within(WARM_UP, credential.token(&Scope::new(SCOPE))).await {
-        tracing::warn!(%error, "no token at init; the first request tries again");
-    }
 }

@@ -3,10 +3,10 @@
 //! A doctor with a role of its own would examine the wrong principal: each function runs this for
 //! itself, under its own role.
 
-use crate::assertion::Claims;
+use crate::assertion::{Assertion, Claims};
 use crate::error::{Error, Result};
-use crate::exchange::Entra;
-use crate::token::Scope;
+use crate::exchange::{Entra, Google};
+use crate::token::{AccessToken, Expiring as _, Scope};
 use crate::{Credential, Exchange as _};
 use serde::Serialize;
 use std::time::Instant;
@@ -67,12 +67,63 @@ pub async fn azure(credential: Credential<Entra>, scope: Scope) -> Report {
     if let Some(proof) = proof {
         report
             .step("exchange", entra.target(), entra.exchange(&proof, &scope), |token| {
-                let left = token.expires_at.duration_since(std::time::SystemTime::now()).unwrap_or_default();
-                serde_json::json!({ "client_id": entra.client_id(), "scope": scope.as_str(), "expires_in": left.as_secs() })
+                serde_json::json!({ "client_id": entra.client_id(), "scope": scope.as_str(), "expires_in": seconds_left(token) })
             })
             .await;
     }
     report
+}
+
+/// Mint, exchange and, where a service account is named, impersonation, past the cache.
+pub async fn google(credential: Credential<Google>, scope: Scope) -> Report {
+    let mut report = Report::default();
+    let (mint, google) = (credential.mint(), credential.exchange());
+    let minted = report.step("mint", mint.target(), identified(&credential), found_of_proof).await;
+    let Some((proof, _)) = minted else { return report };
+    let federated = report
+        .step("exchange", google.target(), google.federate(&proof, &scope), |token| {
+            serde_json::json!({ "audience": google.audience().as_str(), "expires_in": seconds_left(token) })
+        })
+        .await;
+    let Some(federated) = federated else { return report };
+    if let Some(target) = google.impersonation_target() {
+        report
+            .step("impersonate", target, google.impersonate(federated, &proof, &scope), |token| {
+                serde_json::json!({
+                    "service_account": google.service_account(),
+                    "scope": scope.as_str(),
+                    "expires_in": seconds_left(token),
+                })
+            })
+            .await;
+    }
+    report
+}
+
+/// The proof, and who AWS says we are where the proof itself does not. That question may fail, e.g.
+/// in a network without a way to STS, and the way to Google still be open: Google asks AWS itself.
+async fn identified(credential: &Credential<Google>) -> Result<(Assertion, Option<Result<String>>)> {
+    let mint = credential.mint();
+    let proof = mint.mint(credential.exchange().audience()).await?;
+    let identity = match mint.whoami() {
+        Some(asked) => Some(asked.await),
+        None => None,
+    };
+    Ok((proof, identity))
+}
+
+fn found_of_proof((proof, identity): &(Assertion, Option<Result<String>>)) -> serde_json::Value {
+    let mut found = claims(&proof.claims);
+    match identity {
+        Some(Ok(arn)) => found["caller_arn"] = arn.as_str().into(),
+        Some(Err(error)) => found["caller_arn_unknown"] = error.to_string().into(),
+        None => {}
+    }
+    found
+}
+
+fn seconds_left(token: &AccessToken) -> u64 {
+    token.expires_at().duration_since(std::time::SystemTime::now()).unwrap_or_default().as_secs()
 }
 
 fn claims(claims: &Claims) -> serde_json::Value {

@@ -4,7 +4,7 @@ mod functions;
 mod state;
 
 pub use functions::RESOURCES;
-pub use state::{AwsState, AzureState, EntraState, State};
+pub use state::{AwsState, AzureState, EntraState, GoogleState, State};
 
 use crate::entra::Issuers;
 use crate::faults::{Faults, Hop, Rule, control};
@@ -230,7 +230,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         blob.serve(wrapped(Hop::Blob, azure_blob::router)),
         google_sts.serve(wrapped(Hop::GoogleSts, google::sts::router)),
         iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
-        storage.serve(wrapped(Hop::GoogleStorage, google_storage::router)),
+        storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

@@ -7,6 +7,7 @@ pub use from_config::WorldError;
 
 use carnet_trust::aws::Policy;
 use carnet_trust::entra::FederatedCredential;
+use carnet_trust::google::ProviderKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -187,13 +188,20 @@ impl std::fmt::Debug for AccessKey {
 }
 
 impl World {
-    /// The account's issuer moves to another URL, and with it every federated credential that names
-    /// it. Those that name another, rightly or wrongly, are left alone.
+    /// The account's issuer moves to another URL, and with it every federated credential and every
+    /// provider that names it. Those that name another, rightly or wrongly, are left alone.
     pub fn move_issuer(&mut self, to: &str) {
         let applications = self.entra.applications.values_mut();
         for credential in applications.flat_map(|application| &mut application.federated_credentials) {
             if credential.issuer == self.aws.issuer {
                 credential.issuer = to.to_owned();
+            }
+        }
+        let providers = self.google.pools.values_mut().flat_map(|pool| pool.providers.values_mut());
+        for provider in providers {
+            match &mut provider.trust.kind {
+                ProviderKind::Oidc { issuer, .. } if *issuer == self.aws.issuer => *issuer = to.to_owned(),
+                _ => {}
             }
         }
         self.aws.issuer = to.to_owned();

@@ -6,13 +6,15 @@
 //! | `GET`, `HEAD /<store>/{place}/{key+}` | the object: `Range`, `If-Match`, `If-None-Match` |
 //! | direct invocation `{"carnet":"doctor"}` | the function's own way, hop by hop |
 //!
-//! In the order a request walks it: [`event`] says what is asked, [`api`] asks the source,
+//! At start [`places`] reads what a function serves, and [`serve::warm_up`] has a token waiting for
+//! the first event. In the order a request walks it: [`event`] says what is asked, [`api`] asks the source,
 //! [`answer`] shapes what comes back, [`problem`] what does not, and [`serve`] is the loop around
 //! them. Functions differ only in the sources they hand in.
 
 pub mod answer;
 pub mod api;
 pub mod event;
+pub mod places;
 pub mod problem;
 mod rest;
 pub mod serve;

@@ -4,8 +4,8 @@ use crate::answer::{Answer, Body};
 use crate::api::Api;
 use crate::event::Invocation;
 use crate::shutdown;
-use carnet_federation::deadline;
 use carnet_federation::telemetry::metrics;
+use carnet_federation::{Credential, Exchange, Scope, deadline};
 use lambda_runtime::{Error, FunctionResponse, LambdaEvent, service_fn};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,6 +13,16 @@ use std::time::{Duration, SystemTime};
 
 /// Kept free at the end of an invocation, so that a problem is answered rather than a timeout.
 const MARGIN: Duration = Duration::from_millis(500);
+
+/// Of the 10 s that Lambda gives the init phase.
+const WARM_UP: Duration = Duration::from_secs(6);
+
+/// The first event finds a token waiting. If there is none to be had, that event says why.
+pub async fn warm_up<E: Exchange>(credential: &Credential<E>, scope: &Scope) {
+    if let Err(error) = deadline::within(WARM_UP, credential.token(scope)).await {
+        tracing::warn!(%error, "no token at init; the first request tries again");
+    }
+}
 
 /// Serves until Lambda ends the environment.
 pub async fn serve(api: Api) -> Result<(), Error> {

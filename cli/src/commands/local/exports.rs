@@ -19,6 +19,12 @@ pub fn of(state: &State) -> BTreeMap<&'static str, String> {
         ("AZURE_AUTHORITY_HOST", state.entra.authority.clone()),
         ("AZURE_TENANT_ID", state.entra.tenant_id.clone()),
         ("AZURE_CLIENT_ID", state.entra.client_id.clone()),
+        ("CARNET_GOOGLE_STS_ENDPOINT", state.google.sts.clone()),
+        ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", state.google.iam_credentials.clone()),
+        ("CARNET_GOOGLE_STORAGE_ENDPOINT", state.google.storage.clone()),
+        ("CARNET_GOOGLE_AUDIENCE", state.google.audience.clone()),
+        ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", state.google.subject_token_type.clone()),
+        ("CARNET_GOOGLE_SERVICE_ACCOUNT", state.google.service_account.clone()),
         // One file, and each world's own name for it: rustls and OpenSSL, boto3, Python's requests.
         ("SSL_CERT_FILE", ca.clone()),
         ("AWS_CA_BUNDLE", ca.clone()),

@@ -11,6 +11,8 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
     let ca = state.ca_file.display().to_string();
     let tenant = format!("{}  {QUIET}tenant {}{QUIET:#}", state.entra.authority, state.entra.tenant_id);
     let accounts: Vec<_> = state.azure.blob.iter().map(|(name, url)| (format!("Blob {name}"), url)).collect();
+    let buckets = state.google.buckets.join(", ");
+    let storage = format!("{}  {QUIET}{buckets}{QUIET:#}", state.google.storage);
     let functions: Vec<_> = state.functions.iter().map(|(name, url)| (format!("API {name}"), url)).collect();
     let fixed = [
         ("AWS STS", state.aws.sts.as_str()),
@@ -18,18 +20,28 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
         ("AWS issuer", &state.aws.issuer),
         ("Entra", &tenant),
     ];
+    let google = [
+        ("Google STS", state.google.sts.as_str()),
+        ("Google IAM", &state.google.iam_credentials),
+        ("Google storage", &storage),
+    ];
+    let google = google.into_iter().filter(|_| !state.google.providers.is_empty());
     let named = accounts.iter().chain(&functions).map(|(name, url)| (name.as_str(), url.as_str()));
     let last = [("control", state.control.as_str()), ("CA", &ca)];
-    write_fields(out, fixed.into_iter().chain(named).chain(last))?;
+    write_fields(out, fixed.into_iter().chain(google).chain(named).chain(last))?;
     writeln!(out, "\nIn another shell:")?;
     let state_file = std::path::absolute(state_file).unwrap_or_else(|_| state_file.to_owned());
     writeln!(out, "  eval \"$(carnet local --env --state-file {})\"", quoted(&state_file.to_string_lossy()))?;
     if let Some(account) = state.azure.blob.keys().next() {
         writeln!(out, "  carnet ls azure://{account}/CONTAINER")?;
     }
-    if let Some(url) = state.functions.values().next() {
+    if let Some(bucket) = state.google.buckets.first() {
+        writeln!(out, "  carnet ls gs://{bucket}")?;
+    }
+    if let Some((name, url)) = state.functions.iter().next() {
+        let route = if name == "gcs-api" { "gcs" } else { "azure" };
         let tls = if url.starts_with("https") { format!(" --cacert {}", quoted(&ca)) } else { String::new() };
-        writeln!(out, "  curl{tls} {url}/azure/PLACE")?;
+        writeln!(out, "  curl{tls} {url}/{route}/PLACE")?;
     }
     writeln!(out)
 }

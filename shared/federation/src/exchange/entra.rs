@@ -3,17 +3,19 @@
 //! `POST {authority}/{tenant}/oauth2/v2.0/token`. From "Microsoft identity platform and the OAuth
 //! 2.0 client credentials flow", third case: access token request with a federated credential.
 
+use super::answer::{FORM, Seconds, form, header, malformed, not_json, redirected, retry_after};
+use super::spreading::until_spread;
 use crate::assertion::{Assertion, Audience, Claims};
 use crate::config::AzureSettings;
 use crate::error::{Error, Hop, Kind, Result};
-use crate::hints::{self, Remedy};
+use crate::hints;
 use crate::http::retry::{Policy, retry};
 use crate::http::{Http, body, target_of};
 use crate::telemetry;
 use crate::token::{AccessToken, Expiring as _, Scope, Secret};
-use crate::{BoxFuture, Exchange, deadline};
+use crate::{BoxFuture, Exchange};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +23,6 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// Entra's longest-lived access tokens last 28 hours ("Access token lifetime", continuous access
 /// evaluation); what claims more is no answer of Entra's.
 const LONGEST: Duration = Duration::from_secs(28 * 3600);
-/// Between two looks at a trust that may still be spreading.
-const SPREADING_PAUSE: Duration = Duration::from_millis(500);
 
 /// One identity of one tenant.
 pub struct Entra {
@@ -65,25 +65,11 @@ impl Entra {
         &self.client_id
     }
 
-    /// Tries again, for a bounded time, what may only not have arrived everywhere yet. A credential
-    /// takes minutes to spread, and a first success can be followed by a failure.
     async fn trade_until_spread(&self, proof: &Assertion, scope: &Scope) -> Result<AccessToken> {
-        let until = tokio::time::Instant::now() + deadline::clamp(self.spreading_window);
-        loop {
-            let outcome =
-                retry(&Policy::TOKEN_SERVICE, Hop::Exchange, &self.target, || self.trade(proof, scope)).await;
-            match outcome {
-                Err(error) if may_spread(&error) => {
-                    let next = tokio::time::Instant::now() + SPREADING_PAUSE;
-                    if next >= until || proof.expires_at() <= SystemTime::now() {
-                        return Err(error);
-                    }
-                    tracing::warn!(%error, "refused; it may still be spreading, so it is tried again");
-                    tokio::time::sleep_until(next).await;
-                }
-                outcome => return outcome,
-            }
-        }
+        until_spread(self.spreading_window, proof.expires_at(), || {
+            retry(&Policy::TOKEN_SERVICE, Hop::Exchange, &self.target, || self.trade(proof, scope))
+        })
+        .await
     }
 
     async fn trade(&self, proof: &Assertion, scope: &Scope) -> Result<AccessToken> {
@@ -94,21 +80,13 @@ impl Entra {
             ("client_assertion_type", ASSERTION_TYPE),
             ("client_assertion", proof.secret.expose()),
         ]);
-        let request = self
-            .http
-            .client()
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form);
+        let request = self.http.client().post(self.url.clone()).header(CONTENT_TYPE, FORM).body(form);
         let response = self.http.send(Hop::Exchange, request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let request_id = header(&headers, "x-ms-request-id");
         telemetry::record("service_request_id", request_id.as_deref());
         if status.is_redirection() {
-            return Err(self
-                .error(Kind::Refused, "the answer is a redirect")
-                .with_status(status.as_u16())
-                .with_hint(&hints::REDIRECTED));
+            return Err(redirected(Hop::Exchange, &self.target, status));
         }
         let body = body::read_capped(Hop::Exchange, &self.target, response).await?;
         if status.is_success() {
@@ -118,18 +96,15 @@ impl Entra {
     }
 
     fn accepted(&self, body: &[u8]) -> Result<AccessToken> {
-        let answer: Granted = serde_json::from_slice(body).map_err(|_| self.not_json(body))?;
+        let answer: Granted =
+            serde_json::from_slice(body).map_err(|_| not_json(Hop::Exchange, &self.target, body))?;
         if !answer.token_type.eq_ignore_ascii_case("bearer") || answer.access_token.is_empty() {
-            return Err(self
-                .error(Kind::Malformed, "the answer holds no bearer token")
-                .with_hint(&hints::NOT_A_TOKEN_SERVICE));
+            return Err(self.malformed("the answer holds no bearer token"));
         }
         let lifetime =
             answer.expires_in.seconds().filter(|lifetime| !lifetime.is_zero() && *lifetime <= LONGEST);
         let Some(lifetime) = lifetime else {
-            return Err(self
-                .error(Kind::Malformed, "the token's lifetime (expires_in) cannot be right; it is not used")
-                .with_hint(&hints::NOT_A_TOKEN_SERVICE));
+            return Err(self.malformed("the token's lifetime (expires_in) cannot be right; it is not used"));
         };
         let token = AccessToken {
             secret: Secret::new(answer.access_token),
@@ -137,18 +112,6 @@ impl Entra {
         };
         telemetry::record("expires_in", Some(lifetime.as_secs()));
         Ok(token)
-    }
-
-    /// A page of a proxy or gateway may be gone at the next try; a broken document of the token
-    /// service itself will not. Neither is quoted: what it is, is not known.
-    fn not_json(&self, body: &[u8]) -> Error {
-        let is_page = body.trim_ascii_start().starts_with(b"<");
-        let (kind, message) = if is_page {
-            (Kind::Unavailable, "a page answered instead of the token service")
-        } else {
-            (Kind::Malformed, "the answer is no token document")
-        };
-        self.error(kind, message).with_hint(&hints::NOT_A_TOKEN_SERVICE)
     }
 
     fn refused(
@@ -164,7 +127,7 @@ impl Entra {
             429 => Kind::Throttled,
             500.. => Kind::Unavailable,
             _ if answer.is_some() => Kind::Refused,
-            _ => return self.not_json(body).with_status(status.as_u16()),
+            _ => return not_json(Hop::Exchange, &self.target, body).with_status(status.as_u16()),
         };
         let error = self.error(kind, answer.as_ref().map_or("the token service failed", Refusal::summary));
         let error = error.with_status(status.as_u16()).with_retry_after(retry_after(headers));
@@ -221,6 +184,10 @@ impl Entra {
         )
     }
 
+    fn malformed(&self, message: &str) -> Error {
+        malformed(Hop::Exchange, &self.target, message)
+    }
+
     fn error(&self, kind: Kind, message: &str) -> Error {
         Error::new(Hop::Exchange, kind, &self.target, message)
     }
@@ -242,32 +209,6 @@ impl Exchange for Entra {
     }
 }
 
-fn may_spread(error: &Error) -> bool {
-    error.kind() == Kind::Refused && error.hint().is_some_and(|hint| hint.remedy == Remedy::MaySpread)
-}
-
-/// The form as it is sent. It holds the assertion, and lives as long as the request does.
-fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
-    url::form_urlencoded::Serializer::new(String::with_capacity(4096))
-        .extend_pairs(pairs)
-        .finish()
-        .into_bytes()
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// Seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
 #[derive(Deserialize)]
 struct Granted {
     #[serde(default)]
@@ -275,25 +216,6 @@ struct Granted {
     #[serde(default)]
     access_token: String,
     expires_in: Seconds,
-}
-
-/// A number, or one in quotes: older endpoints send text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u64),
-    Text(String),
-    Other(serde::de::IgnoredAny),
-}
-
-impl Seconds {
-    fn seconds(&self) -> Option<Duration> {
-        match self {
-            Self::Number(seconds) => Some(Duration::from_secs(*seconds)),
-            Self::Text(text) => text.parse().ok().map(Duration::from_secs),
-            Self::Other(_) => None,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -336,15 +258,5 @@ mod tests {
             refusal.summary(),
             "No matching federated identity record found for presented assertion subject 'x'."
         );
-    }
-
-    #[test]
-    fn lifetimes_come_as_number_or_text() {
-        let seconds =
-            |json| serde_json::from_str::<Granted>(json).unwrap().expires_in.seconds().map(|d| d.as_secs());
-        assert_eq!(seconds(r#"{"expires_in":3599}"#), Some(3599));
-        assert_eq!(seconds(r#"{"expires_in":"3599"}"#), Some(3599));
-        assert_eq!(seconds(r#"{"expires_in":-1}"#), None);
-        assert_eq!(seconds(r#"{"expires_in":"soon"}"#), None);
     }
 }

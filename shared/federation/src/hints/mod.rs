@@ -5,6 +5,10 @@
 //! codes"), so a code only chooses advice and whether another try is worth its time. Each anchor
 //! exists in `docs/troubleshooting.md`; a test compares the two.
 
+mod google;
+
+pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
+
 /// One row of the troubleshooting page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hint {
@@ -334,4 +338,5 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(ENTRA.iter().map(|(_, hint)| hint))
         .chain(AWS.iter().map(|(_, hint)| hint))
         .chain(AZURE_BLOB.iter().map(|(_, hint)| hint))
+        .chain(google::all())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// Below this a difference says nothing: `Date` has whole seconds and answers take time.
-const WORTH_SAYING: i64 = 60;
+pub(crate) const WORTH_SAYING: i64 = 60;
 
 /// Seconds by which the service's clock is ahead of ours; the last one noticed.
 #[derive(Default)]

@@ -24,14 +24,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A request as it was counted: of its headers only which bytes of which version it wants, nothing
-/// of its query or body.
+/// A request as it was counted: only which bytes of which version it wants, nothing else of its
+/// headers and query, nothing of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub method: String,
     pub path: String,
     /// `Range`, or Azure's own `x-ms-range`.
     pub range: Option<String>,
+    /// `If-Match`, or Cloud Storage's `ifGenerationMatch` or `generation`.
     pub if_match: Option<String>,
 }
 
@@ -104,8 +105,18 @@ impl Faults {
 
     /// Counts and spoils what passes through `router`.
     pub fn wrap(&self, hop: Hop, router: Router) -> Router {
+        self.wrap_by(move |_| hop, router)
+    }
+
+    /// The same for a service whose requests are of more than one hop.
+    pub fn wrap_by(
+        &self,
+        hop_of: impl Fn(&Request) -> Hop + Clone + Send + Sync + 'static,
+        router: Router,
+    ) -> Router {
         let faults = self.clone();
         router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            let hop = hop_of(&request);
             let found = faults.meet(hop, &request);
             logged(hop, found, request, next)
         }))
@@ -119,7 +130,7 @@ impl Faults {
             method: request.method().to_string(),
             path: path.to_owned(),
             range: header("x-ms-range").or_else(|| header("range")),
-            if_match: header("if-match"),
+            if_match: header("if-match").or_else(|| generation(request.uri().query()?)),
         };
         inner.seen.entry(hop).or_default().push(seen);
         let rules = inner.rules.iter_mut();
@@ -129,6 +140,13 @@ impl Faults {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn generation(query: &str) -> Option<String> {
+    let find = |wanted: &str| {
+        query.split('&').find_map(|pair| pair.strip_prefix(wanted)?.strip_prefix('=')).map(str::to_owned)
+    };
+    find("ifGenerationMatch").or_else(|| find("generation"))
 }
 
 /// One line a request: never its query, headers or body.

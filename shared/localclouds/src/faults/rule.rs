@@ -43,11 +43,14 @@ pub enum Hop {
     Blob,
     GoogleSts,
     GoogleIamCredentials,
+    /// Listings and what is known of an object.
     GoogleStorage,
+    /// The bytes of objects.
+    GoogleMedia,
 }
 
 impl Hop {
-    pub const ALL: [Hop; 9] = [
+    pub const ALL: [Hop; 10] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -57,6 +60,7 @@ impl Hop {
         Hop::GoogleSts,
         Hop::GoogleIamCredentials,
         Hop::GoogleStorage,
+        Hop::GoogleMedia,
     ];
 
     pub fn name(self) -> &'static str {
@@ -70,6 +74,7 @@ impl Hop {
             Hop::GoogleSts => "google.sts",
             Hop::GoogleIamCredentials => "google.iam_credentials",
             Hop::GoogleStorage => "google.storage",
+            Hop::GoogleMedia => "google.media",
         }
     }
 }

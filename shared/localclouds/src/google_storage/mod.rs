@@ -25,6 +25,7 @@ mod request;
 
 pub use crate::folder::SIDECAR;
 
+use crate::faults::Hop;
 use crate::folder::digest::Digests;
 use crate::local::Handle;
 use axum::Router;
@@ -41,6 +42,11 @@ pub(crate) struct Buckets {
     digests: Digests,
 }
 
+/// Faults tell the bytes of objects from the rest.
+pub fn hop_of(request: &Request<Body>) -> Hop {
+    if request::is_media(request.uri()) { Hop::GoogleMedia } else { Hop::GoogleStorage }
+}
+
 /// Serves `/storage/v1/b/...` and `/download/storage/v1/b/...`. Faults are wrapped around it by the
 /// caller.
 pub fn router(handle: Handle) -> Router {
@@ -54,7 +60,7 @@ async fn answer(buckets: Arc<Buckets>, request: Request<Body>) -> Response<Body>
     let upload_id = format!("AJ{}", uuid::Uuid::new_v4().simple());
     let mut response = match perform(buckets, &parts).await {
         Ok(response) => response,
-        Err(fault) => fault.into_response(request::is_media(&parts)),
+        Err(fault) => fault.into_response(request::is_media(&parts.uri)),
     };
     if parts.method == Method::HEAD {
         *response.body_mut() = Body::empty();

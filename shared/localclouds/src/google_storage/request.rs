@@ -2,8 +2,8 @@
 
 use super::access::Permission;
 use super::error::StorageError;
-use http::Method;
 use http::request::Parts;
+use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
 pub(crate) struct Call {
@@ -41,9 +41,9 @@ impl Call {
         if !rest.is_empty() && !rest.starts_with('/') {
             return Err(StorageError::no_such_url());
         }
-        let operation = operation(&parts.method, &segments, upload, is_media(parts))?;
+        let operation = operation(&parts.method, &segments, upload, is_media(&parts.uri))?;
         let bucket = segments.first().copied().unwrap_or_default().to_owned();
-        Ok(Self { bucket, operation, query: query(parts) })
+        Ok(Self { bucket, operation, query: query(&parts.uri) })
     }
 
     /// A parameter that is given and not empty.
@@ -59,12 +59,12 @@ impl Call {
 }
 
 /// Whether the bytes are asked for, and not what is known of them.
-pub(crate) fn is_media(parts: &Parts) -> bool {
-    query(parts).iter().rev().find(|(key, _)| key == "alt").is_some_and(|(_, value)| value == "media")
+pub(crate) fn is_media(uri: &Uri) -> bool {
+    query(uri).iter().rev().find(|(key, _)| key == "alt").is_some_and(|(_, value)| value == "media")
 }
 
-fn query(parts: &Parts) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+fn query(uri: &Uri) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
 fn decoded(segment: &str) -> Result<String, StorageError> {

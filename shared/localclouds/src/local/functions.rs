@@ -8,7 +8,8 @@ use std::io;
 use std::path::Path;
 
 /// What the API of `template.yaml` has. A test holds the two together.
-pub const RESOURCES: [&str; 2] = ["/azure/{place}", "/azure/{place}/{key+}"];
+pub const RESOURCES: [&str; 4] =
+    ["/azure/{place}", "/azure/{place}/{key+}", "/gcs/{place}", "/gcs/{place}/{key+}"];
 
 pub(super) async fn start(
     handle: &Handle,
@@ -65,6 +66,9 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
             ("AWS_ENDPOINT_URL_STS", &endpoints.aws_sts),
             ("AZURE_AUTHORITY_HOST", &endpoints.entra_authority),
             ("CARNET_AZURE_BLOB_ENDPOINT", &blob),
+            ("CARNET_GOOGLE_STS_ENDPOINT", &endpoints.google_sts),
+            ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", &endpoints.google_iam_credentials),
+            ("CARNET_GOOGLE_STORAGE_ENDPOINT", &endpoints.google_storage),
         ] {
             variables.insert(name.to_owned(), value.clone());
         }

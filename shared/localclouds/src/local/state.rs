@@ -1,6 +1,8 @@
 //! What a client needs to know, and how it is written for one.
 
 use super::Handle;
+use crate::world::World;
+use carnet_trust::google::ProviderKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -14,6 +16,7 @@ pub struct State {
     pub aws: AwsState,
     pub entra: EntraState,
     pub azure: AzureState,
+    pub google: GoogleState,
     /// Function name to the base URL of its API.
     pub functions: BTreeMap<String, String>,
     /// The control listener: `PUT`/`DELETE /faults`, `GET /requests`.
@@ -42,6 +45,23 @@ pub struct EntraState {
 pub struct AzureState {
     /// Account name to its base URL, `https://127.0.0.1:PORT/account`.
     pub blob: BTreeMap<String, String>,
+}
+
+/// Base URLs without a path; all but the three are empty without `[google]` in the configuration.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct GoogleState {
+    pub sts: String,
+    pub iam_credentials: String,
+    pub storage: String,
+    /// The operator's provider, as an exchange names it: `//iam.googleapis.com/projects/..`.
+    pub audience: String,
+    /// `jwt` or `aws4_request`: what that provider takes.
+    pub subject_token_type: String,
+    /// The e-mail address of the service account the operator acts as.
+    pub service_account: String,
+    /// Every provider's audience, by its id.
+    pub providers: BTreeMap<String, String>,
+    pub buckets: Vec<String>,
 }
 
 impl State {
@@ -79,6 +99,16 @@ impl State {
                     .map(|name| (name.clone(), format!("{blob}/{name}")))
                     .collect(),
             },
+            google: GoogleState {
+                sts: url(|e| &e.google_sts),
+                iam_credentials: url(|e| &e.google_iam_credentials),
+                storage: url(|e| &e.google_storage),
+                audience: world.operator_provider.clone().unwrap_or_default(),
+                subject_token_type: subject_token_type(&world).to_owned(),
+                service_account: world.operator_service_account.clone().unwrap_or_default(),
+                providers: providers(&world),
+                buckets: world.google.buckets.keys().cloned().collect(),
+            },
             functions,
             control,
         }
@@ -93,6 +123,27 @@ impl State {
         let partial = PathBuf::from(partial);
         write_private(&partial, &text)?;
         fs::rename(&partial, path)
+    }
+}
+
+fn providers(world: &World) -> BTreeMap<String, String> {
+    let pools = world.google.pools.values().flat_map(|pool| &pool.providers);
+    pools
+        .map(|(id, provider)| (id.clone(), format!("//iam.googleapis.com/{}", provider.trust.name)))
+        .collect()
+}
+
+fn subject_token_type(world: &World) -> &'static str {
+    let mut providers = world.google.pools.values().flat_map(|pool| pool.providers.values());
+    let name = world
+        .operator_provider
+        .as_deref()
+        .and_then(|audience| audience.strip_prefix("//iam.googleapis.com/"));
+    match providers.find(|provider| Some(provider.trust.name.as_str()) == name).map(|found| &found.trust.kind)
+    {
+        Some(ProviderKind::Oidc { .. }) => "jwt",
+        Some(ProviderKind::Aws { .. }) => "aws4_request",
+        None => "",
     }
 }
 

@@ -111,6 +111,10 @@ impl Values {
     pub fn one(value: impl Into<String>) -> Self {
         Self(vec![value.into()])
     }
+
+    pub fn of(values: impl IntoIterator<Item = String>) -> Self {
+        Self(values.into_iter().collect())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -73,15 +73,66 @@ pub fn path(text: &str) -> Check {
     wrong("not a path", "give one relative to this file")
 }
 
-/// Microsoft, "Storage account overview" and "Naming and referencing containers, blobs, and metadata".
+/// Google, "Creating and managing projects": the number Google gives, not the id people choose.
+pub fn project_number(text: &str) -> Check {
+    if (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    wrong(
+        "not a project number",
+        "give the digits of `gcloud projects describe PROJECT`, in quotes; an id will not do",
+    )
+}
+
+/// Google, "IAM API: workloadIdentityPools.create": 4 to 32 characters of [a-z0-9-], `gcp-` reserved.
+pub fn pool_or_provider(text: &str) -> Check {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (4..=32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with("gcp-") {
+        return Ok(());
+    }
+    wrong(
+        "not an id that Google takes",
+        "use 4 to 32 lower-case letters, digits and `-`, not beginning with `gcp-`",
+    )
+}
+
+pub fn email(text: &str) -> Check {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let parts = text.split_once('@').filter(|(name, host)| {
+        !name.is_empty() && host.contains('.') && name.bytes().all(plain) && host.bytes().all(plain)
+    });
+    if parts.is_some() {
+        return Ok(());
+    }
+    wrong("not a service account's e-mail", "give one such as \"reader@PROJECT.iam.gserviceaccount.com\"")
+}
+
+pub fn provider_type(text: &str) -> Check {
+    if matches!(text, "oidc" | "aws") {
+        return Ok(());
+    }
+    wrong(
+        "no type of provider",
+        "give \"oidc\" (the account's outbound tokens) or \"aws\" (a signed GetCallerIdentity)",
+    )
+}
+
 pub fn place(url: &str) -> Result<Place, (String, String)> {
+    match url.split_once("://") {
+        Some(("azure", rest)) => azure_place(rest),
+        Some(("gs", rest)) => google_place(rest),
+        _ => Err((
+            "not the URL of a place".to_owned(),
+            "give azure://ACCOUNT/CONTAINER or gs://BUCKET, with /PREFIX if you like".to_owned(),
+        )),
+    }
+}
+
+/// Microsoft, "Storage account overview" and "Naming and referencing containers, blobs, and metadata".
+fn azure_place(rest: &str) -> Result<Place, (String, String)> {
     let fix = "give azure://ACCOUNT/CONTAINER or azure://ACCOUNT/CONTAINER/PREFIX".to_owned();
-    let Some(rest) = url.strip_prefix("azure://") else {
-        return Err(("not the URL of a place".to_owned(), fix));
-    };
     let mut parts = rest.splitn(3, '/');
     let (account, container) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let prefix = parts.next().unwrap_or("").trim_end_matches('/');
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     if !(3..=24).contains(&account.len()) || !account.bytes().all(lower) {
         let problem =
@@ -94,10 +145,42 @@ pub fn place(url: &str) -> Result<Place, (String, String)> {
         );
         return Err((problem, fix));
     }
+    let prefix = prefix(parts.next(), fix)?;
+    Ok(Place::Azure { account: account.to_owned(), container: container.to_owned(), prefix })
+}
+
+/// Google, "About Cloud Storage buckets": bucket names.
+fn google_place(rest: &str) -> Result<Place, (String, String)> {
+    let fix = "give gs://BUCKET or gs://BUCKET/PREFIX".to_owned();
+    let (bucket, rest) = rest.split_once('/').map_or((rest, None), |(bucket, rest)| (bucket, Some(rest)));
+    if !is_bucket(bucket) {
+        let problem = format!(
+            "`{bucket}` is not a bucket's name (3-63 lower case letters, digits, `-`, `_` and `.`, a letter or digit at both ends)"
+        );
+        return Err((problem, fix));
+    }
+    Ok(Place::Google { bucket: bucket.to_owned(), prefix: prefix(rest, fix)? })
+}
+
+fn prefix(rest: Option<&str>, fix: String) -> Result<String, (String, String)> {
+    let prefix = rest.unwrap_or("").trim_end_matches('/');
     if prefix.split('/').any(|part| part == "." || part == "..") || prefix.chars().any(char::is_control) {
         return Err(("its prefix has `.`, `..` or control characters".to_owned(), fix));
     }
-    Ok(Place { account: account.to_owned(), container: container.to_owned(), prefix: prefix.to_owned() })
+    Ok(prefix.to_owned())
+}
+
+fn is_bucket(name: &str) -> bool {
+    let end = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = name.as_bytes();
+    let longest = if name.contains('.') { 222 } else { 63 };
+    (3..=longest).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(b))
+        && end(bytes.first())
+        && end(bytes.last())
+        && name.split('.').all(|part| (1..=63).contains(&part.len()))
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !name.starts_with("goog")
 }
 
 fn is_container(name: &str) -> bool {

@@ -3,7 +3,7 @@
 //! | module | what happens there |
 //! |---|---|
 //! | this one | the model, and its faults |
-//! | `read` | TOML to model, one section at a time |
+//! | `read` | TOML to model, one section at a time; each cloud's in a file of its own |
 //! | `table` | a table being read: what is missing, of the wrong type or unknown becomes a fault |
 //! | `check` | the formats of single values |
 
@@ -17,7 +17,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub aws: Aws,
-    pub azure: Azure,
+    pub azure: Option<Azure>,
+    pub google: Option<Google>,
     pub places: BTreeMap<String, Place>,
     pub functions: BTreeMap<String, Principal>,
     /// EC2 instances, or people at a command line.
@@ -59,19 +60,63 @@ pub struct Identity {
     pub object_id: String,
 }
 
-/// `azure://account/container/prefix`
+/// A project's workload identity pool, and what lies behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Google {
+    pub project_number: String,
+    /// The pool's id. One an environment, as Google advises.
+    pub pool: String,
+    /// By provider id.
+    pub providers: BTreeMap<String, Provider>,
+    pub service_accounts: BTreeMap<String, ServiceAccount>,
+}
+
+/// What the pool takes for a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub account: String,
-    pub container: String,
-    /// Without a leading slash; empty for the whole container.
-    pub prefix: String,
+pub struct Provider {
+    pub kind: ProviderKind,
+    /// Empty: one of ours that keeps within Google's 127 bytes.
+    pub mapping: BTreeMap<String, String>,
+    pub condition: Option<String>,
+    /// Empty: the provider's own full name.
+    pub allowed_audiences: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// The AWS account's outbound tokens.
+    Oidc,
+    /// A signed GetCallerIdentity of the AWS account.
+    Aws,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    pub email: String,
+}
+
+/// A name for what may be read. Prefixes have no leading slash; empty is the whole container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `azure://account/container/prefix`
+    Azure { account: String, container: String, prefix: String },
+    /// `gs://bucket/prefix`
+    Google { bucket: String, prefix: String },
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "azure://{}/{}", self.account, self.container)?;
-        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+        let prefix = match self {
+            Place::Azure { account, container, prefix } => {
+                write!(f, "azure://{account}/{container}")?;
+                prefix
+            }
+            Place::Google { bucket, prefix } => {
+                write!(f, "gs://{bucket}")?;
+                prefix
+            }
+        };
+        if prefix.is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
     }
 }
 
@@ -82,6 +127,10 @@ pub struct Principal {
     pub reads: Vec<String>,
     /// Name of an identity.
     pub azure_identity: Option<String>,
+    /// Name of a provider.
+    pub google_provider: Option<String>,
+    /// Name of the service account it acts as; without one it is let in as itself.
+    pub google_service_account: Option<String>,
 }
 
 /// Only `carnet local` reads this.
@@ -89,6 +138,8 @@ pub struct Principal {
 pub struct Local {
     /// `account/container` to a folder, relative to the file.
     pub containers: BTreeMap<String, String>,
+    /// Bucket to a folder, relative to the file.
+    pub buckets: BTreeMap<String, String>,
     /// Function name to the path of its binary, relative to the file.
     pub functions: BTreeMap<String, String>,
 }

@@ -1,15 +1,15 @@
-//! The world a configuration describes.
+//! The world a configuration describes. Google's part of it is in `google`.
 
-use super::{
-    AccessKey, Application, Aws, Azure, Container, Entra, Function, Google, Role, StorageAccount, World,
-};
+mod google;
+
+use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carnet_trust::aws::{Effect, OneOrMany, Policy, Statement};
 use carnet_trust::config::{Config, Principal};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Until the listeners run and the issuer has its URL.
@@ -23,10 +23,20 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldError {
     NoInstance,
-    NoFolder { container: String },
-    NotAFolder { container: String, folder: String },
+    /// `section` is `containers` or `buckets`.
+    NoFolder {
+        section: &'static str,
+        store: String,
+    },
+    NotAFolder {
+        section: &'static str,
+        store: String,
+        folder: String,
+    },
     NoRandomness,
-    NoBase { base: String },
+    NoBase {
+        base: String,
+    },
 }
 
 impl std::fmt::Display for WorldError {
@@ -35,11 +45,11 @@ impl std::fmt::Display for WorldError {
             WorldError::NoInstance => f.write_str(
                 "no [instances] in the configuration: add [instances.operator], whose role people act as",
             ),
-            WorldError::NoFolder { container } => {
-                write!(f, "no folder stands in for {container}: add \"{container}\" to [local.containers]")
+            WorldError::NoFolder { section, store } => {
+                write!(f, "no folder stands in for {store}: add \"{store}\" to [local.{section}]")
             }
-            WorldError::NotAFolder { container, folder } => {
-                write!(f, "local.containers.\"{container}\" names {folder}, which is no folder")
+            WorldError::NotAFolder { section, store, folder } => {
+                write!(f, "local.{section}.\"{store}\" names {folder}, which is no folder")
             }
             WorldError::NoBase { base } => write!(f, "{base} is no path that could be made absolute"),
             WorldError::NoRandomness => f.write_str("the system gave no random bytes for an access key"),
@@ -83,12 +93,12 @@ impl World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)? },
-            google: Google::default(),
+            google: google::google(config, base, &issuer, (operator_name, operator))?,
             functions,
             operator: operator_id,
             operator_client_id: client_id(config, operator),
-            operator_provider: None,
-            operator_service_account: None,
+            operator_provider: google::audience(config, operator),
+            operator_service_account: google::service_account(config, operator),
         })
     }
 }
@@ -103,17 +113,14 @@ fn operator(config: &Config) -> Result<(&String, &Principal), WorldError> {
 }
 
 fn client_id(config: &Config, principal: &Principal) -> Option<String> {
-    let identity = config.azure.identities.get(principal.azure_identity.as_ref()?)?;
+    let identity = config.azure.as_ref()?.identities.get(principal.azure_identity.as_ref()?)?;
     Some(identity.client_id.clone())
 }
 
 fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, WorldError> {
     let mut roles = BTreeMap::new();
     for (name, principal) in config.principals() {
-        let mut policies = Vec::new();
-        if principal.azure_identity.is_some() {
-            policies.push(config.mint_policy());
-        }
+        let mut policies: Vec<Policy> = config.mint_policy(principal).into_iter().collect();
         if name == operator {
             policies.push(switch_policy());
         }
@@ -172,20 +179,22 @@ fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, Strin
         .iter()
         .filter_map(|name| Some(format!("{name}={}", config.places.get(name)?)))
         .collect();
-    let mut environment = BTreeMap::from([
-        ("AZURE_TENANT_ID".to_owned(), config.azure.tenant_id.clone()),
-        ("CARNET_AZURE_CLOUD".to_owned(), config.azure.cloud.name().to_owned()),
-        ("CARNET_PLACES".to_owned(), places.join(",")),
-    ]);
-    if let Some(client_id) = client_id(config, principal) {
-        environment.insert("AZURE_CLIENT_ID".to_owned(), client_id);
+    let mut environment = google::environment(config, principal);
+    environment.insert("CARNET_PLACES".to_owned(), places.join(","));
+    if let (Some(azure), Some(client_id)) = (&config.azure, client_id(config, principal)) {
+        environment.extend([
+            ("AZURE_TENANT_ID".to_owned(), azure.tenant_id.clone()),
+            ("CARNET_AZURE_CLOUD".to_owned(), azure.cloud.name().to_owned()),
+            ("AZURE_CLIENT_ID".to_owned(), client_id),
+        ]);
     }
     environment
 }
 
 fn entra(config: &Config, issuer: &str) -> Entra {
     let mut credentials = config.federated_credentials(issuer);
-    let applications = config.azure.identities.iter().map(|(name, identity)| {
+    let identities = config.azure.iter().flat_map(|azure| &azure.identities);
+    let applications = identities.map(|(name, identity)| {
         let application = Application {
             name: name.clone(),
             object_id: identity.object_id.clone(),
@@ -196,27 +205,40 @@ fn entra(config: &Config, issuer: &str) -> Entra {
         (identity.client_id.clone(), application)
     });
     let applications = applications.collect();
-    Entra { tenant_id: config.azure.tenant_id.clone(), applications, token_lifetime: TOKEN_LIFETIME }
+    let tenant_id = config.azure.as_ref().map(|azure| azure.tenant_id.clone()).unwrap_or_default();
+    Entra { tenant_id, applications, token_lifetime: TOKEN_LIFETIME }
 }
 
 fn accounts(config: &Config, base: &Path) -> Result<BTreeMap<String, StorageAccount>, WorldError> {
     let mut accounts: BTreeMap<String, StorageAccount> = BTreeMap::new();
     for ((account, container), identities) in config.readers() {
         let path = format!("{account}/{container}");
-        let Some(folder) = config.local.containers.get(&path) else {
-            return Err(WorldError::NoFolder { container: path });
-        };
-        if !base.join(folder).is_dir() {
-            return Err(WorldError::NotAFolder { container: path, folder: folder.clone() });
-        }
-        let readers = identities.iter().filter_map(|name| config.azure.identities.get(name));
-        let container_entry = Container {
-            folder: base.join(folder),
-            readers: readers.map(|identity| identity.object_id.clone()).collect(),
-        };
+        let folder = folder("containers", &config.local.containers, &path, base)?;
+        let known = config.azure.iter().flat_map(|azure| &azure.identities);
+        let readers = known.filter(|(name, _)| identities.contains(*name)).map(|(_, identity)| identity);
+        let container_entry =
+            Container { folder, readers: readers.map(|identity| identity.object_id.clone()).collect() };
         accounts.entry(account).or_default().containers.insert(container, container_entry);
     }
     Ok(accounts)
+}
+
+/// The folder that stands in for a container or bucket.
+fn folder(
+    section: &'static str,
+    folders: &BTreeMap<String, String>,
+    store: &str,
+    base: &Path,
+) -> Result<PathBuf, WorldError> {
+    let Some(folder) = folders.get(store) else {
+        return Err(WorldError::NoFolder { section, store: store.to_owned() });
+    };
+    let path = base.join(folder);
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err(WorldError::NotAFolder { section, store: store.to_owned(), folder: folder.clone() })
+    }
 }
 
 fn random<const N: usize>() -> Result<[u8; N], WorldError> {

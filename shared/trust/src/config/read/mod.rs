@@ -1,0 +1,177 @@
+//! TOML to model, one section at a time.
+
+mod azure;
+mod google;
+mod principals;
+
+use super::check;
+use super::table::{At, Faults, Table};
+use super::{Aws, Config, Fault, Local, Place};
+use crate::google::Refusal;
+use principals::{Named, Names, principals};
+use std::collections::BTreeMap;
+use toml::de::DeTable;
+
+pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let at = error.span().unwrap_or(0..0);
+        faults.add(at, "the file", error.message(), "correct the TOML");
+    }
+    if !errors.is_empty() {
+        // What the parser guessed at would only add faults that are none.
+        return Err(faults.into_sorted());
+    }
+    let mut root = Table::new("", 0..0, document.get_ref());
+    let aws = aws(root.required_table("aws", &mut faults), &mut faults);
+    let azure = root.table("azure", &mut faults).map(|table| azure::azure(table, &mut faults));
+    let google = root.table("google", &mut faults).map(|table| google::google(table, &mut faults));
+    let places = places(root.table("places", &mut faults), &mut faults);
+    let names = Names { aws: &aws, azure: azure.as_ref(), google: google.as_ref(), places: &places };
+    let functions = principals(root.table("functions", &mut faults), &names, &mut faults);
+    let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
+    principals::across(&functions, &instances, &mut faults);
+    let local = local(root.table("local", &mut faults), &places, &functions, &mut faults);
+    root.finish(&mut faults);
+    if !faults.is_empty() {
+        return Err(faults.into_sorted());
+    }
+    let plain = |named: &[Named]| named.iter().map(|n| (n.name.value.clone(), n.principal.clone())).collect();
+    let places = places.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
+    let (functions_of, instances_of) = (plain(&functions), plain(&instances));
+    let config =
+        Config { aws, azure, google, places, functions: functions_of, instances: instances_of, local };
+    let named: Vec<Named> = functions.into_iter().chain(instances).collect();
+    own_proofs(&config, &named, &mut faults);
+    if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }
+}
+
+/// A provider that would turn away the very principals that are to use it is a fault here, long
+/// before Google says so.
+fn own_proofs(config: &Config, named: &[Named], faults: &mut Faults) {
+    for Named { name, principal } in named {
+        let Some(provider) = &principal.google_provider else { continue };
+        if let Some(Err(Refusal { description, field, .. })) = config.google_identity(&name.value) {
+            faults.add(
+                name.at.clone(),
+                format!("{}.google_provider", name.field),
+                format!("`{provider}` would refuse its own proof: {description}"),
+                format!("correct the provider's {field}"),
+            );
+        }
+    }
+}
+
+fn aws(table: Option<Table>, faults: &mut Faults) -> Aws {
+    let Some(mut table) = table else { return Aws::default() };
+    let aws = Aws {
+        account: table.required("account", check::account, faults),
+        region: table.required("region", check::region, faults),
+        issuer: table.optional("issuer", check::issuer, faults),
+        stack: table.required("stack", check::name, faults),
+        org_id: table.optional("org_id", check::org_id, faults),
+    };
+    table.finish(faults);
+    aws
+}
+
+/// By name. A place that is wrong is a fault already; its name still counts as known.
+type Places = BTreeMap<String, Option<Place>>;
+
+fn places(table: Option<Table>, faults: &mut Faults) -> Places {
+    let mut places = BTreeMap::new();
+    let Some(mut section) = table else { return places };
+    for (name, mut table) in section.named_tables(faults) {
+        check_name(&name, faults);
+        let url = table.required("url", |url| check::place(url).map(drop), faults);
+        table.finish(faults);
+        places.insert(name.value, check::place(&url).ok());
+    }
+    places
+}
+
+fn check_name(name: &At<String>, faults: &mut Faults) {
+    if let Err((problem, fix)) = check::name(&name.value) {
+        faults.add(name.at.clone(), &name.field, problem, fix);
+    }
+}
+
+fn known<'k>(text: &str, known: impl Iterator<Item = &'k String>, what: &str) -> check::Check {
+    let names: Vec<&str> = known.map(String::as_str).collect();
+    if names.contains(&text) {
+        return Ok(());
+    }
+    let fix = match names.as_slice() {
+        [] => format!("there is none yet: add the {what}"),
+        _ => format!("name one of: {}", names.join(", ")),
+    };
+    Err((format!("no known {what}"), fix))
+}
+
+fn check_known<'k>(
+    text: &str,
+    names: impl Iterator<Item = &'k String>,
+    at: &At<String>,
+    what: &str,
+    faults: &mut Faults,
+) {
+    if let Err((problem, fix)) = known(text, names, what) {
+        faults.add(at.at.clone(), &at.field, format!("`{text}` is {problem}"), fix);
+    }
+}
+
+fn local(table: Option<Table>, places: &Places, functions: &[Named], faults: &mut Faults) -> Local {
+    let mut local = Local::default();
+    let Some(mut table) = table else { return local };
+    let (containers, buckets) = stores(places);
+    if let Some(section) = table.table("containers", faults) {
+        local.containers = folders(section, &containers, "container of a place", faults);
+    }
+    if let Some(section) = table.table("buckets", faults) {
+        local.buckets = folders(section, &buckets, "bucket of a place", faults);
+    }
+    if let Some(mut section) = table.table("functions", faults) {
+        for (function, binary) in section.named_texts(faults) {
+            let names = functions.iter().map(|function| &function.name.value);
+            check_known(&function.value, names, &function, "function", faults);
+            check_path(&binary, faults);
+            local.functions.insert(function.value, binary.value);
+        }
+    }
+    table.finish(faults);
+    local
+}
+
+/// What the places are in: `account/container`, and buckets.
+fn stores(places: &Places) -> (Vec<String>, Vec<String>) {
+    let (mut containers, mut buckets) = (Vec::new(), Vec::new());
+    for place in places.values().flatten() {
+        match place {
+            Place::Azure { account, container, .. } => containers.push(format!("{account}/{container}")),
+            Place::Google { bucket, .. } => buckets.push(bucket.clone()),
+        }
+    }
+    (containers, buckets)
+}
+
+fn folders(
+    mut section: Table,
+    stores: &[String],
+    what: &str,
+    faults: &mut Faults,
+) -> BTreeMap<String, String> {
+    let mut folders = BTreeMap::new();
+    for (store, folder) in section.named_texts(faults) {
+        check_known(&store.value, stores.iter(), &store, what, faults);
+        check_path(&folder, faults);
+        folders.insert(store.value, folder.value);
+    }
+    folders
+}
+
+fn check_path(path: &At<String>, faults: &mut Faults) {
+    if let Err((problem, fix)) = check::path(&path.value) {
+        faults.add(path.at.clone(), &path.field, problem, fix);
+    }
+}
