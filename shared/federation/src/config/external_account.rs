@@ -196,3 +196,108 @@ fn lifetime(seconds: u64, faults: &mut Faults) -> Option<Duration> {
 fn base(url: &Url) -> Option<Url> {
     url.join("/").ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `gcloud iam workload-identity-pools create-cred-config --aws --enable-imdsv2` writes it.
+    const FOR_AWS: &str = r#"{
+        "universe_domain": "googleapis.com",
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/aws-one",
+        "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "credential_source": {
+            "environment_id": "aws1",
+            "region_url": "http://169.254.169.254/latest/meta-data/placement/availability-zone",
+            "url": "http://169.254.169.254/latest/meta-data/iam/security-credentials",
+            "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+            "imdsv2_session_token_url": "http://169.254.169.254/latest/api/token"
+        },
+        "service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/reader@my-project.iam.gserviceaccount.com:generateAccessToken",
+        "service_account_impersonation": {"token_lifetime_seconds": 900}
+    }"#;
+
+    /// What is wrong with the file that has `from` replaced by `to`.
+    fn faults(from: &str, to: &str) -> String {
+        assert!(FOR_AWS.contains(from), "{from}");
+        said_of(&FOR_AWS.replace(from, to))
+    }
+
+    fn said_of(text: &str) -> String {
+        let mut faults = Faults::default();
+        assert!(parse(text.as_bytes(), &mut faults).is_none(), "{text}");
+        faults.into_result().unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn gclouds_own_file_is_read() {
+        let mut faults = Faults::default();
+        let file = parse(FOR_AWS.as_bytes(), &mut faults).unwrap();
+        faults.into_result().unwrap();
+        assert_eq!(file.proof, Some(Proof::SignedAwsRequest));
+        assert_eq!(file.sts_endpoint.unwrap().as_str(), "https://sts.googleapis.com/");
+        assert_eq!(file.service_account.as_deref(), Some("reader@my-project.iam.gserviceaccount.com"));
+        assert_eq!(file.iam_credentials_endpoint.unwrap().as_str(), "https://iamcredentials.googleapis.com/");
+        assert_eq!(file.token_lifetime, Some(Duration::from_secs(900)));
+    }
+
+    #[test]
+    fn a_file_for_an_oidc_provider_gives_a_jwt_and_no_service_account() {
+        for kind in ["jwt", "id_token"] {
+            let text = format!(
+                r#"{{"type":"external_account","audience":"//a","token_url":"https://sts.googleapis.com/v1/token",
+                    "subject_token_type":"urn:ietf:params:oauth:token-type:{kind}"}}"#
+            );
+            let file = parse(text.as_bytes(), &mut Faults::default()).unwrap();
+            assert_eq!((file.proof, file.service_account), (Some(Proof::Jwt), None));
+        }
+    }
+
+    #[test]
+    fn stored_keys_are_refused_for_what_they_are_and_never_quoted() {
+        let key = r#"{"type":"service_account","private_key":"-----BEGIN PRIVATE KEY-----x"}"#;
+        let said = said_of(key);
+        assert!(said.contains("field type: is service_account: a stored key"), "{said}");
+        assert!(!said.contains("BEGIN"), "{said}");
+        let said = said_of(r#"{"type":"authorized_user","refresh_token":"1//secret"}"#);
+        assert!(said.contains("a stored secret") && !said.contains("1//"), "{said}");
+        assert!(said_of(r#"{"type":"magic"}"#).contains("is not external_account"));
+        assert!(said_of(r#"{}"#).contains("field type: is missing"));
+    }
+
+    #[test]
+    fn each_fault_names_its_field() {
+        assert!(said_of("type=external_account").contains("is no JSON document"));
+        assert!(faults("\"audience\"", "\"x\"").contains("field audience: is missing"));
+        assert!(faults("aws4_request", "saml2").contains("field subject_token_type: is neither"));
+        assert!(faults("\"subject_token_type\"", "\"x\"").contains("field subject_token_type: is missing"));
+        assert!(faults("\"token_url\"", "\"x\"").contains("field token_url: is missing"));
+        assert!(
+            faults("https://sts.googleapis.com/v1/token", "http://sts.googleapis.com/v1/token")
+                .contains("token_url")
+        );
+        assert!(
+            faults("https://sts.googleapis.com/v1/token", "https://sts.googleapis.com/v1/introspect")
+                .contains("token_url")
+        );
+        assert!(faults(":generateAccessToken", ":signJwt").contains("service_account_impersonation_url"));
+        assert!(faults("reader@", "../reader@").contains("service_account_impersonation_url"));
+        assert!(faults("900", "59").contains("token_lifetime_seconds"));
+        assert!(faults("900", "\"x\"").contains("a field of the wrong kind"));
+    }
+
+    #[test]
+    fn an_unreadable_file_is_named() {
+        let mut faults = Faults::default();
+        assert!(read("/nowhere/credentials.json", &mut faults).is_none());
+        let said = faults.into_result().unwrap_err().to_string();
+        assert!(
+            said.contains("GOOGLE_APPLICATION_CREDENTIALS: /nowhere/credentials.json: cannot be read"),
+            "{said}"
+        );
+        let mut faults = Faults::default();
+        assert!(read("/", &mut faults).is_none());
+    }
+}

@@ -240,3 +240,108 @@ fn token_lifetime(env: &Env, file: &ExternalAccount, faults: &mut Faults) -> Dur
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Result;
+
+    const PROVIDER: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/aws-one";
+    const ACCOUNT: &str = "reader@my-project.iam.gserviceaccount.com";
+
+    fn read(pairs: &[(&str, &str)]) -> Result<GoogleSettings> {
+        let mut faults = Faults::default();
+        let settings = GoogleSettings::read(&pairs.iter().copied().collect(), &mut faults);
+        faults.into_result().map(|()| settings.expect("no fault, so there are settings"))
+    }
+
+    #[test]
+    fn an_audience_is_enough() {
+        let settings = read(&[("CARNET_GOOGLE_AUDIENCE", PROVIDER)]).unwrap();
+        assert_eq!(settings.audience, PROVIDER);
+        assert_eq!(settings.proof, Proof::Jwt);
+        assert_eq!((settings.service_account, settings.token_lifetime), (None, LIFETIME));
+        assert_eq!(settings.sts_endpoint.as_str(), "https://sts.googleapis.com/");
+        assert_eq!(settings.iam_credentials_endpoint.as_str(), "https://iamcredentials.googleapis.com/");
+        assert_eq!(settings.storage_endpoint.as_str(), "https://storage.googleapis.com/");
+    }
+
+    #[test]
+    fn hosts_follow_the_universe_and_each_may_be_named() {
+        let settings = read(&[
+            ("CARNET_GOOGLE_AUDIENCE", &PROVIDER.replace("googleapis.com", "apis.example.eu")),
+            ("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "apis.example.eu"),
+            ("CARNET_GOOGLE_STS_ENDPOINT", "http://127.0.0.1:8080"),
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "aws4_request"),
+            ("CARNET_GOOGLE_SERVICE_ACCOUNT", ACCOUNT),
+            ("CARNET_GOOGLE_DELEGATES", "a@p.iam.gserviceaccount.com, 113057325249898657053"),
+            ("CARNET_GOOGLE_TOKEN_LIFETIME_SECONDS", "600"),
+        ])
+        .unwrap();
+        assert_eq!(settings.sts_endpoint.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(settings.storage_endpoint.as_str(), "https://storage.apis.example.eu/");
+        assert_eq!(settings.proof, Proof::SignedAwsRequest);
+        assert_eq!(settings.delegates, ["a@p.iam.gserviceaccount.com", "113057325249898657053"]);
+        assert_eq!(settings.token_lifetime, Duration::from_secs(600));
+    }
+
+    #[test]
+    fn the_name_with_https_in_front_is_the_same_provider() {
+        let with_https = format!("https:{PROVIDER}");
+        assert_eq!(read(&[("CARNET_GOOGLE_AUDIENCE", &with_https)]).unwrap().audience, PROVIDER);
+    }
+
+    #[test]
+    fn what_is_no_full_resource_name_is_refused_before_anything_is_sent() {
+        let path = PROVIDER.trim_start_matches("//iam.googleapis.com/");
+        let wrong = [
+            path.to_owned(),
+            format!("/{path}"),
+            PROVIDER.replace("123456789012", "my-project"),
+            PROVIDER.replace("global", "eu"),
+            PROVIDER.replace("//iam.googleapis.com", "//iam.example.com"),
+            PROVIDER.replace("aws-one", ""),
+            PROVIDER.replace("aws-pool", "Aws_Pool"),
+            format!("{PROVIDER}/"),
+            format!("http:{PROVIDER}"),
+            "//iam.googleapis.com/locations/global/workforcePools/staff/providers/okta".to_owned(),
+            "api://AzureADTokenExchange".to_owned(),
+        ];
+        for audience in wrong {
+            let error = read(&[("CARNET_GOOGLE_AUDIENCE", &audience)]).unwrap_err();
+            let said = "CARNET_GOOGLE_AUDIENCE: is not a provider's full resource name";
+            assert!(error.message().contains(said), "{audience}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_fault_is_reported_together() {
+        let error = read(&[
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "saml2"),
+            ("CARNET_GOOGLE_SERVICE_ACCOUNT", "reader/../x"),
+            ("CARNET_GOOGLE_DELEGATES", "not an account"),
+            ("CARNET_GOOGLE_TOKEN_LIFETIME_SECONDS", "59"),
+            ("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil/"),
+            ("CARNET_GOOGLE_STS_ENDPOINT", "http://sts.googleapis.com"),
+            ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", "https://iamcredentials.googleapis.com/v1"),
+            ("CARNET_GOOGLE_STORAGE_ENDPOINT", "storage"),
+            ("CARNET_SPREADING_WINDOW_SECONDS", "soon"),
+        ])
+        .unwrap_err();
+        for name in [
+            "CARNET_GOOGLE_AUDIENCE: is not set",
+            "CARNET_GOOGLE_SUBJECT_TOKEN_TYPE",
+            "CARNET_GOOGLE_SERVICE_ACCOUNT: is not a service account",
+            "CARNET_GOOGLE_DELEGATES: is not a list",
+            "CARNET_GOOGLE_DELEGATES: is of no use",
+            "CARNET_GOOGLE_TOKEN_LIFETIME_SECONDS",
+            "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+            "CARNET_GOOGLE_STS_ENDPOINT",
+            "CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT",
+            "CARNET_GOOGLE_STORAGE_ENDPOINT",
+            "CARNET_SPREADING_WINDOW_SECONDS",
+        ] {
+            assert!(error.message().contains(name), "{name} in {error}");
+        }
+    }
+}

@@ -53,3 +53,22 @@ fn seconds_between(ours: SystemTime, theirs: SystemTime) -> i64 {
         Err(behind) => -(behind.duration().as_secs() as i64),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_clock_is_corrected_only_where_it_is_known_to_be_off() {
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let corrected = |skew: i64| {
+            let known = Skew::default();
+            known.0.store(skew, Ordering::Relaxed);
+            known.corrected(at(10_000))
+        };
+        assert_eq!(corrected(0), at(10_000));
+        assert_eq!(corrected(59), at(10_000));
+        assert_eq!(corrected(600), at(10_600));
+        assert_eq!(corrected(-600), at(9_400));
+    }
+}

@@ -205,3 +205,140 @@ fn public_sts(region: &str) -> Result<Url> {
     url.set_query(Some(QUERY));
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Env;
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use percent_encoding::percent_decode_str;
+    use std::collections::BTreeMap;
+
+    const PROVIDER: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/aws-one";
+    const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    /// 2024-01-02T03:04:05Z
+    const AT: Duration = Duration::from_secs(1_704_164_645);
+
+    fn credentials(session_token: Option<&str>, expiry: Option<SystemTime>) -> Credentials {
+        Credentials::new("AKIDEXAMPLE", SECRET_KEY, session_token.map(str::to_owned), expiry, "test")
+    }
+
+    fn mint_with(provider: Option<Credentials>, region: &str) -> Result<CallerIdentity> {
+        let http = Http::from_env(&Env::default()).unwrap();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+                aws_smithy_async::rt::sleep::TokioSleep::new(),
+            ))
+            .http_client(http.aws_token_services())
+            // What this machine would ask; never what Google is told to ask.
+            .endpoint_url("http://127.0.0.1:9");
+        let config = match provider {
+            Some(credentials) => config.credentials_provider(SharedCredentialsProvider::new(credentials)),
+            None => config.credentials_provider(SharedCredentialsProvider::new(Nobody)),
+        };
+        CallerIdentity::new(AwsSession::from_config(config.build())?, http)
+    }
+
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl aws_credential_types::provider::ProvideCredentials for Nobody {
+        fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let none = aws_credential_types::provider::error::CredentialsError::not_loaded_no_source();
+            aws_credential_types::provider::future::ProvideCredentials::ready(Err(none))
+        }
+    }
+
+    /// The request as Google reads it.
+    fn request(secret: &Secret) -> (String, String, BTreeMap<String, String>) {
+        let json = percent_decode_str(secret.expose()).decode_utf8().unwrap();
+        let request: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let headers = request["headers"].as_array().unwrap();
+        let headers = headers.iter().map(|header| (text(&header["key"]), text(&header["value"]))).collect();
+        (text(&request["url"]), text(&request["method"]), headers)
+    }
+
+    fn signed_at(session_token: Option<&str>) -> BTreeMap<String, String> {
+        let credentials = credentials(session_token, None);
+        let mint = mint_with(Some(credentials.clone()), "eu-central-1").unwrap();
+        let at = SystemTime::UNIX_EPOCH + AT;
+        let secret = mint.subject_token(&credentials, &Audience::new(PROVIDER), at).unwrap();
+        assert!(secret.expose().is_ascii() && !secret.expose().contains(['+', ' ', '&', '=']));
+        let (url, method, headers) = request(&secret);
+        assert_eq!(
+            url,
+            "https://sts.eu-central-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+        );
+        assert_eq!(method, "POST");
+        headers
+    }
+
+    /// The signatures were computed by another implementation of Signature Version 4.
+    #[test]
+    fn the_request_is_signed_as_aws_expects_it() {
+        let headers = signed_at(Some("session/token+=="));
+        assert_eq!(
+            headers["Authorization"],
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20240102/eu-central-1/sts/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-security-token;x-goog-cloud-target-resource, \
+             Signature=dada9b715de755a508f59b73f1aa8c44d3fd5922288447152bd1aea31c2ba310"
+        );
+        assert_eq!(headers["host"], "sts.eu-central-1.amazonaws.com");
+        assert_eq!(headers["x-amz-date"], "20240102T030405Z");
+        assert_eq!(headers["x-amz-security-token"], "session/token+==");
+        assert_eq!(headers[TARGET_RESOURCE], PROVIDER);
+        assert_eq!(headers.len(), 5);
+    }
+
+    #[test]
+    fn without_a_session_token_none_is_sent() {
+        let headers = signed_at(None);
+        assert!(headers["Authorization"].ends_with(
+            "SignedHeaders=host;x-amz-date;x-goog-cloud-target-resource, \
+             Signature=4a52e19184f93785b04d1b53b7ee245789ea4fb1a39f1d88e9eb0075bbe0d02e"
+        ));
+        assert_eq!(headers.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn the_proof_names_its_audience_and_ends_with_the_session() {
+        let soon = SystemTime::now() + Duration::from_secs(400);
+        for (expiry, shortened) in [(Some(soon - Duration::from_secs(300)), true), (Some(soon), false)] {
+            let mint = mint_with(Some(credentials(Some("t"), expiry)), "us-gov-west-1").unwrap();
+            let proof = Mint::mint(&mint, &Audience::new(PROVIDER)).await.unwrap();
+            assert_eq!(proof.proof, Proof::SignedAwsRequest);
+            assert_eq!(proof.claims.issuer, "https://sts.us-gov-west-1.amazonaws.com");
+            assert_eq!(proof.claims.audience, [PROVIDER]);
+            assert_eq!(proof.claims.subject, "");
+            assert_eq!(Some(proof.expires_at) == expiry, shortened);
+            let shown = format!("{proof:?}");
+            assert!(!shown.contains(SECRET_KEY) && !shown.contains("Signature"), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_session_it_says_so_as_the_other_mint_does() {
+        let mint = mint_with(None, "eu-central-1").unwrap();
+        let error = Mint::mint(&mint, &Audience::new(PROVIDER)).await.unwrap_err();
+        assert_eq!((error.hop(), error.kind()), (Hop::Mint, Kind::NotConfigured));
+        assert_eq!(error.hint(), Some(&hints::NO_CREDENTIALS));
+    }
+
+    #[test]
+    fn each_partition_has_its_own_suffix() {
+        let host = |region: &str| public_sts(region).map(|url| url.host_str().unwrap().to_owned());
+        assert_eq!(host("us-east-1").unwrap(), "sts.us-east-1.amazonaws.com");
+        assert_eq!(host("cn-north-1").unwrap(), "sts.cn-north-1.amazonaws.com.cn");
+        for region in ["evil.example/", "a@b", "eu central"] {
+            let error = host(region).unwrap_err();
+            assert_eq!(error.kind(), Kind::NotConfigured, "{region}");
+        }
+    }
+}
