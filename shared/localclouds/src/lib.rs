@@ -10,6 +10,7 @@
 //! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
 //! | [`google`] | the security token service, IAM credentials, their access tokens |
 //! | [`google_storage`] | the reading half of Cloud Storage's JSON API over a plain folder |
+//! | `folder` | a plain folder as a store of objects, for both of them |
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
 //! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
@@ -19,6 +20,7 @@ pub mod aws;
 pub mod azure_blob;
 pub mod entra;
 pub mod faults;
+mod folder;
 pub mod google;
 pub mod google_storage;
 pub mod imds;

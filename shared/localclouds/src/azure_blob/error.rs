@@ -1,6 +1,7 @@
 //! Azure's error answers. Codes and words are those of "Common REST API error codes" and "Blob
 //! service error codes" in Microsoft's storage reference.
 
+use crate::folder::files::Unopened;
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use quick_xml::escape::escape;
@@ -173,6 +174,14 @@ impl BlobError {
             "InternalError",
             "The server encountered an internal error. Please retry the request.",
         )
+    }
+
+    pub(crate) fn unopened(why: Unopened) -> Self {
+        match why {
+            Unopened::InvalidName => Self::invalid_uri(),
+            Unopened::NotFound => Self::blob_not_found(),
+            Unopened::Failed(error) => Self::internal(&error),
+        }
     }
 
     pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {

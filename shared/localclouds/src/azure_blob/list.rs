@@ -3,17 +3,20 @@
 use super::Blobs;
 use super::access::Place;
 use super::error::BlobError;
-use super::properties::{self, Properties, Sidecar};
+use super::properties::Properties;
 use super::request::Call;
-use super::walk::{Found, Order, Wanted, walk};
 use super::xml;
+use crate::folder::digest::Digests;
+use crate::folder::page::{self, Bounds, Entry};
+use crate::folder::sidecar::{self, Sidecar};
+use crate::folder::walk::Order;
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, Response, header};
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -46,6 +49,7 @@ pub(crate) struct Parameters {
     from: String,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a blob: boxing it would save nothing")]
 pub(crate) enum Item {
     Blob { name: String, properties: Properties },
     Prefix { name: String },
@@ -130,82 +134,50 @@ fn name_of(marker: &str) -> Option<String> {
 }
 
 fn page(blobs: &Blobs, place: &Place, parameters: &Parameters) -> io::Result<Page> {
-    let wanted = Wanted {
+    let bounds = Bounds {
         prefix: parameters.prefix(),
+        delimiter: parameters.delimiter.as_deref(),
         from: &parameters.from,
-        by_level: parameters.delimiter.as_deref() == Some("/"),
+        until: None,
+        limit: parameters.max_results.unwrap_or(LONGEST_PAGE).min(LONGEST_PAGE),
         directories: place.hierarchical,
         order: if place.hierarchical { Order::SlashFirst } else { Order::Lexical },
     };
-    let limit = parameters.max_results.unwrap_or(LONGEST_PAGE).min(LONGEST_PAGE);
-    let mut making =
-        Making { blobs, parameters, limit, sidecars: HashMap::new(), items: Vec::new(), next: None };
-    walk(&place.folder, &wanted, &mut |found| making.take(found))?;
-    Ok(Page { items: making.items, next_marker: making.next.as_deref().map(marker_of) })
-}
-
-/// A page while it is made.
-struct Making<'a> {
-    blobs: &'a Blobs,
-    parameters: &'a Parameters,
-    limit: usize,
-    sidecars: HashMap<PathBuf, Sidecar>,
-    items: Vec<Item>,
-    /// Where the next page begins.
-    next: Option<String>,
-}
-
-impl Making<'_> {
-    fn take(&mut self, found: Found) -> io::Result<ControlFlow<()>> {
-        let name = match &found {
-            Found::Level { prefix } => prefix.clone(),
-            Found::Blob { name, .. } | Found::Directory { name, .. } => {
-                self.common_prefix(name).unwrap_or_else(|| name.clone())
-            }
-        };
-        if let Some(Item::Prefix { name: last }) = self.items.last()
-            && *last == name
-        {
-            return Ok(ControlFlow::Continue(()));
-        }
-        if self.items.len() == self.limit {
-            self.next = Some(name);
-            return Ok(ControlFlow::Break(()));
-        }
-        match self.item(name, found) {
-            Ok(item) => self.items.push(item),
+    let listed = page::page(&place.folder, &bounds)?;
+    let mut look = Look { digests: &blobs.digests, sidecars: HashMap::new() };
+    let mut items = Vec::with_capacity(listed.entries.len());
+    for entry in listed.entries {
+        match look.item(entry) {
+            Ok(item) => items.push(item),
             // Deleted between the walk and the look: it is not there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        Ok(ControlFlow::Continue(()))
     }
+    Ok(Page { items, next_marker: listed.next.as_deref().map(marker_of) })
+}
 
-    /// Up to and with the first delimiter after the prefix.
-    fn common_prefix(&self, name: &str) -> Option<String> {
-        let delimiter = self.parameters.delimiter.as_deref()?;
-        let prefix = self.parameters.prefix();
-        let at = name[prefix.len()..].find(delimiter)?;
-        Some(name[..prefix.len() + at + delimiter.len()].to_owned())
-    }
+/// At the files of a page; each folder's sidecar is read once.
+struct Look<'a> {
+    digests: &'a Digests,
+    sidecars: HashMap<PathBuf, Sidecar>,
+}
 
-    fn item(&mut self, name: String, found: Found) -> io::Result<Item> {
-        let properties = match found {
-            Found::Blob { name: own, path } if own == name => self.properties(&path)?,
-            Found::Directory { name: own, path } if own == name => {
-                Properties::of_directory(&path.symlink_metadata()?)?
+impl Look<'_> {
+    fn item(&mut self, entry: Entry) -> io::Result<Item> {
+        Ok(match entry {
+            Entry::Prefix { name } => Item::Prefix { name },
+            Entry::File { name, path } => Item::Blob { name, properties: self.properties(&path)? },
+            Entry::Directory { name, path } => {
+                Item::Blob { name, properties: Properties::of_directory(&path.symlink_metadata()?)? }
             }
-            _ => return Ok(Item::Prefix { name }),
-        };
-        Ok(Item::Blob { name, properties })
+        })
     }
 
     fn properties(&mut self, path: &Path) -> io::Result<Properties> {
-        let directory = path.parent().unwrap_or(path);
-        if !self.sidecars.contains_key(directory) {
-            self.sidecars.insert(directory.to_path_buf(), properties::sidecar(directory)?);
-        }
-        let metadata = path.symlink_metadata()?;
-        Properties::of_file(path, &metadata, &self.sidecars[directory], &self.blobs.digests)
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let sidecar = sidecar::cached(&mut self.sidecars, path)?;
+        Properties::of_file(path, &file, &metadata, sidecar, self.digests)
     }
 }

@@ -6,36 +6,30 @@
 //! | [`access`] | bearer token, firewall, data role |
 //! | [`error`] | Azure's codes and words |
 //! | [`list`] | List Blobs: the parameters, one page, its marker |
-//! | [`walk`] | a folder's files in the order the account lists them |
 //! | [`xml`] | the listing's document |
 //! | [`read`] | Get Blob and Get Blob Properties: conditions, ranges, bytes |
 //! | [`conditions`], [`range`] | what those headers mean |
-//! | [`folder`] | names to files and back, never outside the folder |
 //! | [`properties`] | what a blob says about itself, and the sidecar that overrides it |
-//! | [`digest`] | MD5 once per version of a file |
 //!
-//! Only what a Storage Blob Data Reader may do is here. Everything else is refused as Azure
+//! The folder itself is [`crate::folder`]'s. Only what a Storage Blob Data Reader may do is here. Everything else is refused as Azure
 //! refuses it to a reader.
 
 mod access;
 mod conditions;
-mod digest;
 mod error;
-mod folder;
 mod list;
 mod properties;
 mod range;
 mod read;
 mod request;
-mod walk;
 mod xml;
 
-pub use folder::SIDECAR;
+pub use crate::folder::SIDECAR;
 
+use crate::folder::digest::Digests;
 use crate::local::Handle;
 use axum::Router;
 use axum::body::Body;
-use digest::Digests;
 use error::BlobError;
 use http::{HeaderValue, Method, Request, Response, header};
 use request::{Call, Operation};

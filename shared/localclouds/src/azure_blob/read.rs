@@ -2,21 +2,21 @@
 
 use super::access::Place;
 use super::error::BlobError;
-use super::folder::{self, Opened};
-use super::properties::{self, Properties, Sidecar};
-use super::{Blobs, conditions, digest, range};
+use super::properties::{self, Properties};
+use super::{Blobs, conditions, range};
+use crate::folder::digest::md5;
+use crate::folder::files::{self, Opened};
+use crate::folder::sidecar::{self, Sidecar};
+use crate::folder::stream::{read_at, stream};
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-
-/// How much is read from a file at a time.
-const STEP: usize = 512 << 10;
 
 /// The longest range whose digest the service takes on request.
 const LONGEST_DIGESTED_RANGE: u64 = 4 << 20;
@@ -64,18 +64,18 @@ pub(crate) async fn get(
 }
 
 fn look(blobs: &Blobs, place: &Place, blob: &str) -> Result<(Opened, Properties), BlobError> {
-    let opened = folder::open(&place.folder, blob, place.hierarchical)?;
+    let opened = files::open(&place.folder, blob, place.hierarchical).map_err(BlobError::unopened)?;
     let properties = match &opened.file {
         None => Properties::of_directory(&opened.metadata),
-        Some(_) => stated(&opened).and_then(|sidecar| {
-            Properties::of_file(&opened.path, &opened.metadata, &sidecar, &blobs.digests)
+        Some(file) => stated(&opened).and_then(|sidecar| {
+            Properties::of_file(&opened.path, file, &opened.metadata, &sidecar, &blobs.digests)
         }),
     };
     properties.map(|properties| (opened, properties)).map_err(|error| BlobError::internal(&error))
 }
 
 fn stated(opened: &Opened) -> io::Result<Sidecar> {
-    opened.path.parent().map_or(Ok(Sidecar::new()), properties::sidecar)
+    opened.path.parent().map_or(Ok(Sidecar::new()), sidecar::of_folder)
 }
 
 /// What every answer about a blob says, whole or not.
@@ -91,6 +91,9 @@ fn describe(headers: &mut HeaderMap, properties: &Properties) {
     set(headers, HeaderName::from_static("x-ms-server-encrypted"), "true");
     if let Some(encoding) = &properties.content_encoding {
         set(headers, header::CONTENT_ENCODING, encoding);
+    }
+    if let Some(disposition) = &properties.content_disposition {
+        set(headers, header::CONTENT_DISPOSITION, disposition);
     }
     if let Some(control) = &properties.cache_control {
         set(headers, header::CACHE_CONTROL, control);
@@ -139,12 +142,8 @@ async fn partial(
         .and_then(|read| read)
         .map_err(|error| BlobError::internal(&error))?;
     match name {
-        RANGE_MD5 => {
-            set(response.headers_mut(), HeaderName::from_static("content-md5"), &digest::md5(&bytes))
-        }
-        _ => {
-            set(response.headers_mut(), HeaderName::from_static("x-ms-content-crc64"), &digest::crc64(&bytes))
-        }
+        RANGE_MD5 => set(response.headers_mut(), HeaderName::from_static("content-md5"), &md5(&bytes)),
+        _ => set(response.headers_mut(), HeaderName::from_static("x-ms-content-crc64"), &crc64(&bytes)),
     }
     *response.body_mut() = Body::from(bytes);
     Ok(())
@@ -168,30 +167,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// The bytes of a range, read one step ahead of the reader and no further.
-fn stream(file: File, range: Range<u64>) -> Body {
-    let (sender, receiver) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(1);
-    tokio::task::spawn_blocking(move || {
-        let mut at = range.start;
-        while at < range.end {
-            let length = STEP.min((range.end - at) as usize);
-            let read = read_at(&file, at, length);
-            at += length as u64;
-            let failed = read.is_err();
-            // The reader left: there is nobody to read for.
-            if sender.blocking_send(read).is_err() || failed {
-                return;
-            }
-        }
-    });
-    Body::from_stream(futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|read| (read, receiver))
-    }))
-}
-
-/// Fails if the file has become shorter: the body then breaks off, as it does when a real one does.
-fn read_at(file: &File, at: u64, length: usize) -> io::Result<Bytes> {
-    let mut buffer = BytesMut::zeroed(length);
-    file.read_exact_at(&mut buffer, at)?;
-    Ok(buffer.freeze())
+/// Azure's CRC-64 is the one that NVMe uses; on the wire its bytes are little-endian.
+fn crc64(bytes: &[u8]) -> String {
+    let sum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes);
+    STANDARD.encode(sum.to_le_bytes())
 }

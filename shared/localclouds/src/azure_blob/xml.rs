@@ -66,7 +66,7 @@ fn blob(out: &mut String, own_name: &str, properties: &Properties, place: &Place
     element(out, "Content-CRC64", "");
     element(out, "Content-MD5", properties.content_md5.as_deref().unwrap_or_default());
     element(out, "Cache-Control", properties.cache_control.as_deref().unwrap_or_default());
-    element(out, "Content-Disposition", "");
+    element(out, "Content-Disposition", properties.content_disposition.as_deref().unwrap_or_default());
     element(out, "BlobType", "BlockBlob");
     element(out, "AccessTier", "Hot");
     element(out, "AccessTierInferred", "true");

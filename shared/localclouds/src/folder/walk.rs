@@ -1,14 +1,14 @@
-//! A folder's files in the order the account lists them, from any name on.
+//! A folder's files in the order a store lists them, from any name on.
 //!
 //! Directories are read only as the walk reaches them, so that a page costs what lies on it.
 
-use super::folder;
+use super::files;
 use std::cmp::Ordering;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// How an account sorts names.
+/// How a store sorts names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// By bytes.
@@ -35,6 +35,8 @@ pub(crate) struct Wanted<'a> {
     pub prefix: &'a str,
     /// What lies before this name is left out.
     pub from: &'a str,
+    /// The walk ends before this name.
+    pub until: Option<&'a str>,
     /// Whether to stop at each `/` after the prefix.
     pub by_level: bool,
     /// Whether directories are things of their own.
@@ -69,6 +71,8 @@ fn visit(directory: &Path, within: &str, wanted: &Wanted<'_>, each: Each<'_>) ->
     for (name, path, is_directory) in sorted(directory, within, wanted.order)? {
         let flow = if is_directory {
             visit_directory(&path, &name, wanted, each)?
+        } else if wanted.is_past(&name) {
+            ControlFlow::Break(())
         } else if wanted.takes(&name) {
             each(Found::Blob { name, path })?
         } else {
@@ -87,10 +91,17 @@ fn visit_directory(
     wanted: &Wanted<'_>,
     each: Each<'_>,
 ) -> io::Result<ControlFlow<()>> {
+    if wanted.is_past(name) {
+        return Ok(ControlFlow::Break(()));
+    }
     if !wanted.may_hold(name) {
         return Ok(ControlFlow::Continue(()));
     }
-    if wanted.by_level && name.len() > wanted.prefix.len() && name.starts_with(wanted.prefix) {
+    if wanted.by_level
+        && !wanted.is_bound_within(name)
+        && name.len() > wanted.prefix.len()
+        && name.starts_with(wanted.prefix)
+    {
         // Without a namespace of its own a directory exists only through the blobs in it.
         return match wanted.directories || holds_a_file(path)? {
             true => each(Found::Level { prefix: name.to_owned() }),
@@ -112,6 +123,17 @@ impl Wanted<'_> {
         name.starts_with(self.prefix) && self.order.compare(name, self.from) != Ordering::Less
     }
 
+    fn is_past(&self, name: &str) -> bool {
+        self.until.is_some_and(|until| self.order.compare(name, until) != Ordering::Less)
+    }
+
+    /// Whether the walk begins or ends inside a directory: then it must be looked into, to know
+    /// whether it holds anything between.
+    fn is_bound_within(&self, directory: &str) -> bool {
+        let within = |bound: &str| bound.len() > directory.len() && bound.starts_with(directory);
+        !self.directories && (within(self.from) || self.until.is_some_and(within))
+    }
+
     fn may_hold(&self, directory: &str) -> bool {
         let under_prefix = directory.starts_with(self.prefix) || self.prefix.starts_with(directory);
         let reaches_from =
@@ -122,7 +144,7 @@ impl Wanted<'_> {
 
 /// Full names, with the `/` that makes a directory sort where its contents do.
 fn sorted(directory: &Path, within: &str, order: Order) -> io::Result<Vec<(String, PathBuf, bool)>> {
-    let mut entries: Vec<_> = folder::entries(directory)?
+    let mut entries: Vec<_> = files::entries(directory)?
         .into_iter()
         .map(|(name, is_directory)| {
             let path = directory.join(&name);
@@ -135,7 +157,7 @@ fn sorted(directory: &Path, within: &str, order: Order) -> io::Result<Vec<(Strin
 }
 
 fn holds_a_file(directory: &Path) -> io::Result<bool> {
-    for (name, is_directory) in folder::entries(directory)? {
+    for (name, is_directory) in files::entries(directory)? {
         if !is_directory || holds_a_file(&directory.join(name))? {
             return Ok(true);
         }
