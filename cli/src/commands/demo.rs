@@ -110,12 +110,7 @@ async fn works(
     Ok(Outcome { cloud: border.cloud, act, answer, hops, operator_sees: None })
 }
 
-async fn refused(
-    stage: &Stage,
-    story: &mut Story,
-    border: &Border,
-    swap: &Swap,
-) -> Result<Outcome, Failure> {
+async fn refused(stage: &Stage, story: &mut Story, border: &Border, swap: &Swap) -> Result<Outcome, Failure> {
     const ACT: &str = "One letter of it is wrong";
     story.change(border, ACT, swap).map_err(Failure::stdout)?;
     let scene = stage.ask(border).await?;

@@ -69,7 +69,11 @@ impl Stage {
     pub fn internals(&self) -> Vec<String> {
         let state = self.local.state();
         let fixed = ["AADSTS", "unauthorized_client", "arn:", "subject", "127.0.0.1"].map(str::to_owned);
-        fixed.into_iter().chain([state.entra.tenant_id, state.google.audience]).filter(|word| !word.is_empty()).collect()
+        fixed
+            .into_iter()
+            .chain([state.entra.tenant_id, state.google.audience])
+            .filter(|word| !word.is_empty())
+            .collect()
     }
 
     /// The trust that lets the function in, for people.
