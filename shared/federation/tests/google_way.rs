@@ -1,10 +1,15 @@
 //! The way to Google against a loopback server that says what it is told to: what is sent, and what
 //! becomes of each answer. That Google's rules are met is shown on the stand-ins, not here.
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use carnet_federation::adapter::google::{GoogleCredential, recover};
 use carnet_federation::config::{Env, Faults, GoogleSettings};
 use carnet_federation::exchange::Google;
 use carnet_federation::http::Http;
+use carnet_federation::mint::{AwsSession, CallerIdentity};
 use carnet_federation::{
     Assertion, Audience, BoxFuture, Claims, Credential, Error, Hop, Kind, Mint, Proof, Result, Scope, Secret,
     doctor,
@@ -427,4 +432,49 @@ async fn the_doctor_ends_where_the_way_ends() {
     assert!(direct.ok && direct.hops.len() == 2);
     let said = serde_json::to_string(&(report, direct)).unwrap();
     assert!(!said.contains("federated-token") && !said.contains("the proof"), "{said}");
+}
+
+/// Asking AWS who we are may fail where the way to Google is open: Google asks AWS itself.
+#[tokio::test]
+async fn the_doctor_says_who_aws_takes_us_for_and_goes_on_without_it() {
+    let arn = "arn:aws:sts::111122223333:assumed-role/reader/function";
+    let known = answer(
+        200,
+        &format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>{arn}</Arn><UserId>AROAEXAMPLE:function</UserId><Account>111122223333</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        ),
+    );
+    let refused = answer(
+        403,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>It has expired.</Message></Error>\
+         <RequestId>r</RequestId></ErrorResponse>",
+    );
+    for (aws, field, said) in [(known, "caller_arn", arn), (refused, "caller_arn_unknown", "It has expired.")]
+    {
+        let (aws, sts) = (Server::start(vec![aws]), Server::start(vec![granted()]));
+        let http = Http::from_env(&Env::default()).unwrap();
+        let mint = CallerIdentity::new(session(&http, &aws.url), http.clone()).unwrap();
+        let env = [("CARNET_GOOGLE_AUDIENCE", PROVIDER), ("CARNET_GOOGLE_STS_ENDPOINT", &sts.url)];
+        let settings = GoogleSettings::read(&env.into_iter().collect(), &mut Faults::default()).unwrap();
+        let credential = Credential::new(Arc::new(mint), Google::new(http, &settings).unwrap());
+        let report = doctor::google(credential, Scope::new(SCOPE)).await;
+        assert!(report.ok, "{:?}", report.hops);
+        let found = report.hops[0].found.as_ref().unwrap();
+        assert!(found[field].as_str().unwrap().contains(said), "{found}");
+        assert!(aws.asked()[0].body.contains("Action=GetCallerIdentity"));
+    }
+}
+
+fn session(http: &Http, sts: &str) -> AwsSession {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("session".to_owned()), None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .http_client(http.aws_token_services())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(sts);
+    AwsSession::from_config(config.build()).unwrap()
 }
