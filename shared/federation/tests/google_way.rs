@@ -1,6 +1,8 @@
 //! The way to Google against a loopback server that says what it is told to: what is sent, and what
 //! becomes of each answer. That Google's rules are met is shown on the stand-ins, not here.
 
+mod loopback;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -15,11 +17,9 @@ use carnet_federation::{
     doctor,
 };
 use google_cloud_auth::credentials::{CacheableResource, EntityTag};
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use loopback::{Answer, Server, answer, with_header};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 const PROVIDER: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/aws-one";
@@ -28,38 +28,8 @@ const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 const GRANTED: &str = r#"{"access_token":"federated-token","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":3599}"#;
 const DENIED: &str = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com"}]}}"#;
 
-/// What was asked for.
-#[derive(Clone, Debug)]
-struct Asked {
-    path: String,
-    authorization: Option<String>,
-    body: String,
-}
-
-impl Asked {
-    fn form(&self) -> HashMap<String, String> {
-        url::form_urlencoded::parse(self.body.as_bytes()).into_owned().collect()
-    }
-}
-
-#[derive(Clone)]
-struct Answer {
-    status: u16,
-    headers: String,
-    body: String,
-}
-
-fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, headers: String::new(), body: body.to_owned() }
-}
-
 fn granted() -> Answer {
     answer(200, GRANTED)
-}
-
-fn with_header(mut answer: Answer, header: &str) -> Answer {
-    answer.headers.push_str(&format!("{header}\r\n"));
-    answer
 }
 
 fn oauth(error: &str, description: &str) -> Answer {
@@ -72,58 +42,6 @@ fn impersonated(lives: i64) -> Answer {
         .fmt(aws_smithy_types::date_time::Format::DateTime)
         .unwrap();
     answer(200, &serde_json::json!({"accessToken": "account-token", "expireTime": end}).to_string())
-}
-
-/// Gives the answers in their order, the last one for ever.
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Server {
-    fn start(answers: Vec<Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        std::thread::spawn(move || {
-            for (stream, n) in listener.incoming().zip(0..) {
-                let (Ok(mut stream), at) = (stream, answers.len().min(n + 1) - 1) else { return };
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let Some(request) = receive(&mut reader) else { continue };
-                log.lock().unwrap().push(request);
-                let Answer { status, headers, body } = &answers[at];
-                let head =
-                    format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-                let _ = write!(stream, "{head}{headers}\r\n{body}");
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn receive(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let (mut length, mut authorization) = (0, None);
-    loop {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "authorization" => authorization = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Asked { path, authorization, body: String::from_utf8(body).ok()? })
 }
 
 /// Proofs as they come; counts them.
