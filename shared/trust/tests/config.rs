@@ -41,7 +41,8 @@ fn the_example_says_who_goes_where() {
 
 #[test]
 fn the_mint_policy_allows_the_one_mint_and_no_other() {
-    let policies = [example().mint_policy()];
+    let config = example();
+    let policies = [config.mint_policy(&config.functions["blob-api"]).expect("it mints")];
     let mint = |audiences: &[&str], seconds: &str, algorithm: &str| {
         let request = Request::new("sts:GetWebIdentityToken", "*")
             .with("sts:IdentityTokenAudience", audiences.iter().copied())
@@ -66,7 +67,7 @@ fn clouds_and_partitions_have_their_own_names() {
         &EXAMPLE.replace("\"public\"", "\"usgovernment\"").replace("eu-central-1", "us-gov-west-1"),
     )
     .unwrap();
-    assert_eq!(gov.azure.cloud, AzureCloud::UsGovernment);
+    assert_eq!(gov.azure.as_ref().unwrap().cloud, AzureCloud::UsGovernment);
     assert!(gov.role_arn("operator").starts_with("arn:aws-us-gov:iam::"));
     let credentials = gov.federated_credentials(ISSUER);
     assert_eq!(credentials["asset-reader"][0].audiences, ["api://AzureADTokenExchangeUSGov"]);
@@ -81,7 +82,7 @@ fn places_are_urls() {
     let place = with("azure://carnetdemo/assets/in/2026/").unwrap();
     assert_eq!(
         place,
-        Place { account: "carnetdemo".into(), container: "assets".into(), prefix: "in/2026".into() }
+        Place::Azure { account: "carnetdemo".into(), container: "assets".into(), prefix: "in/2026".into() }
     );
     assert_eq!(place.to_string(), "azure://carnetdemo/assets/in/2026");
     for wrong in [
@@ -129,9 +130,86 @@ fn missing_sections_and_keys_are_faults() {
     assert!(faults("account = \"123456789012\"\n", "").contains(&(line("[aws]"), "aws.account".into())));
     let all = Config::parse("").unwrap_err();
     let fields: Vec<_> = all.iter().map(|fault| fault.field.as_str()).collect();
-    assert_eq!(fields, ["aws", "azure"]);
+    assert_eq!(fields, ["aws"], "no cloud must be gone to");
     let reader = "azure_identity = \"asset-reader\"\n";
     assert!(faults(reader, "").iter().any(|(_, field)| field == "functions.blob-api.azure_identity"));
+    let provider = "google_provider = \"aws-tokens\"\n";
+    assert!(faults(provider, "").iter().any(|(_, field)| field == "functions.gcs-api.google_provider"));
+}
+
+#[test]
+fn the_example_says_whom_google_lets_in_and_where() {
+    let config = example();
+    let google = config.google.as_ref().unwrap();
+    let pool = "projects/210987654321/locations/global/workloadIdentityPools/carnet";
+    assert_eq!(google.audience("aws-tokens"), format!("//iam.googleapis.com/{pool}/providers/aws-tokens"));
+    let member =
+        |name: &str| format!("principal://iam.googleapis.com/{pool}/subject/{}", config.role_arn(name));
+    let account = "archive-reader@carnet-demo.iam.gserviceaccount.com";
+    let grants = config.google_grants();
+    let readers = [format!("serviceAccount:{account}"), member("gcs-api")];
+    assert_eq!(grants.buckets["carnet-demo-archive"], readers.into());
+    assert_eq!(grants.service_accounts[account], [member("operator")].into());
+    assert_eq!(config.proof_audiences(&config.functions["gcs-api"]), [google.audience("aws-tokens")]);
+    let both = config.proof_audiences(&config.instances["operator"]);
+    assert_eq!(both, ["api://AzureADTokenExchange".to_owned(), google.audience("aws-tokens")]);
+}
+
+#[test]
+fn the_aws_provider_knows_roles_by_name_and_takes_no_outbound_token() {
+    let text = EXAMPLE.replace(
+        "reads = [\"archive\"]\ngoogle_provider = \"aws-tokens\"",
+        "reads = [\"archive\"]\ngoogle_provider = \"aws-roles\"",
+    );
+    let config = Config::parse(&text).unwrap();
+    let gcs_api = &config.functions["gcs-api"];
+    let identity = config.google_identity("gcs-api").unwrap().unwrap();
+    assert_eq!(identity.subject, "123456789012:carnet-eu-central-1-gcs-api");
+    assert!(config.mint_policy(gcs_api).is_none() && config.proof_audiences(gcs_api).is_empty());
+}
+
+#[test]
+fn faults_of_googles_half_name_their_line_and_field() {
+    let oidc = "type = \"oidc\"";
+    let rows = [
+        ("project_number = \"2", "project_number = \"my-project-2", "google.project_number"),
+        ("pool = \"carnet\"", "pool = \"gcp-carnet\"", "google.pool"),
+        (oidc, "type = \"saml\"", "google.providers.aws-tokens.type"),
+        (
+            "email = \"archive-reader@",
+            "email = \"archive-reader",
+            "google.service_accounts.archive-reader.email",
+        ),
+        ("url = \"gs://carnet-demo-archive\"", "url = \"gs://Archive\"", "places.archive.url"),
+        ("carnet-demo-archive = \"", "carnet-demo-other = \"", "local.buckets.carnet-demo-other"),
+        (
+            "google_service_account = \"archive-reader\"",
+            "google_service_account = \"writer\"",
+            "instances.operator.google_service_account",
+        ),
+    ];
+    for (from, to, field) in rows {
+        let found = faults(from, to);
+        assert!(found.contains(&(line(from), field.to_owned())), "{to}: {found:?}");
+    }
+    // What Google would refuse, and what it would accept and then let nobody in by.
+    let provider = line("[google.providers.aws-tokens]");
+    for (mapping, field) in [
+        ("condition = \"no_such_function(assertion.sub)\"", "google.providers.aws-tokens"),
+        ("mapping = { \"attribute.role\" = \"assertion.sub\" }", "google.providers.aws-tokens"),
+    ] {
+        let found = faults(oidc, &format!("{oidc}\n{mapping}"));
+        let named = |(at, name): &(usize, String)| *at == provider && name.starts_with(field);
+        assert!(found.iter().any(named), "{mapping}: {found:?}");
+    }
+    for mapping in [
+        "condition = \"assertion.sub == 'another'\"",
+        "mapping = { \"google.subject\" = \"assertion.sub + assertion.sub + assertion.sub\" }",
+    ] {
+        let found = faults(oidc, &format!("{oidc}\n{mapping}"));
+        let named = |(_, name): &(usize, String)| name == "functions.gcs-api.google_provider";
+        assert!(found.iter().any(named), "{mapping}: {found:?}");
+    }
 }
 
 #[test]
