@@ -13,6 +13,7 @@
 //! | [`read`](mod@read) | a body that resumes, is counted and is checked |
 //! | [`attempt`] | trying again by the error's kind, and once after a 401 |
 //! | [`azure`] | Azure Blob Storage, over the official `azure_storage_blob` |
+//! | [`google`] | Cloud Storage, over the official `google-cloud-storage` |
 //! | [`memory`] | a store in memory, complete but for durability |
 //! | [`conformance`] | the one suite that every source must pass (feature `conformance`) |
 //!
@@ -25,6 +26,8 @@ pub mod azure;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod digest;
+#[cfg(feature = "google")]
+pub mod google;
 pub mod key;
 pub mod list;
 pub mod memory;

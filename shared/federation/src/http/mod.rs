@@ -13,6 +13,7 @@ pub mod aws;
 pub mod azure;
 pub mod body;
 pub mod guard;
+pub mod rest;
 pub mod retry;
 pub mod skew;
 mod tls;
@@ -21,17 +22,14 @@ use crate::config::Env;
 use crate::error::{Error, Hop, Kind, Result};
 use crate::hints;
 use reqwest::header::HeaderMap;
+use rest::{IDLE, Rest};
 use skew::Skew;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two reads of a body. A store that stalls longer is resumed on another connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// Pooled connections rest no longer than this, by the wall clock: load balancers and NAT gateways
-/// drop idle ones silently, and a frozen process does not see them go.
-const IDLE: Duration = Duration::from_secs(50);
 
 /// A handle on the client; a clone shares it.
 #[derive(Clone)]
@@ -41,8 +39,7 @@ struct Shared {
     tls: rustls::ClientConfig,
     proxy: Option<reqwest::Proxy>,
     client: RwLock<reqwest::Client>,
-    /// Seconds since the epoch.
-    last_used: AtomicU64,
+    rest: Rest,
     skew: Skew,
 }
 
@@ -62,7 +59,7 @@ impl Http {
             tls,
             proxy,
             client: RwLock::new(client),
-            last_used: AtomicU64::new(now()),
+            rest: Rest::begin(),
             skew: Skew::default(),
         })))
     }
@@ -70,9 +67,7 @@ impl Http {
     /// The client, with a fresh connection pool if the wall clock says that the pooled connections
     /// have rested too long. (The pool's own timer stands still while a Lambda is frozen.)
     pub fn client(&self) -> reqwest::Client {
-        let now = now();
-        let idle = now.abs_diff(self.0.last_used.swap(now, Ordering::Relaxed));
-        if idle > IDLE.as_secs()
+        if self.0.rest.was_too_long()
             && let Ok(fresh) = build(&self.0.tls, self.0.proxy.as_ref())
         {
             *self.0.client.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh;
@@ -169,8 +164,4 @@ fn proxy(env: &Env) -> Result<Option<reqwest::Proxy>> {
         .with_hint(&hints::CONFIGURATION)
     })?;
     Ok(Some(proxy.no_proxy(bypass)))
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,0 +1,130 @@
+//! Google's client: made late, renewed after a rest, one read a call.
+
+use super::errors;
+use super::terms::Terms;
+use crate::key::Key;
+use crate::range::ByteRange;
+use crate::source::ByteStream;
+use bytes::Bytes;
+use carnet_federation::http::rest::Rest;
+use carnet_federation::{Error, Hop, Kind, Result, hints};
+use futures_util::stream;
+use google_cloud_auth::credentials::Credentials;
+use google_cloud_gax::retry_policy::NeverRetry;
+use google_cloud_storage::client::Storage;
+use google_cloud_storage::model_ext::ReadRange;
+use google_cloud_storage::read_object::ReadObjectResponse;
+use google_cloud_storage::read_resume_policy::NeverResume;
+use reqwest::Url;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Between two chunks of a body, as on our own client. A store that stalls longer is resumed on
+/// another connection.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(super) struct Client {
+    credentials: Credentials,
+    endpoint: String,
+    /// `projects/_/buckets/..`
+    bucket: String,
+    target: String,
+    made: Mutex<Option<Storage>>,
+    rest: Rest,
+}
+
+/// An answer with bytes.
+pub(super) struct Media {
+    pub generation: i64,
+    pub body: ByteStream,
+}
+
+impl Client {
+    pub(super) fn new(credentials: Credentials, endpoint: &Url, bucket: &str, target: &str) -> Self {
+        Self {
+            credentials,
+            endpoint: endpoint.as_str().trim_end_matches('/').to_owned(),
+            bucket: format!("projects/_/buckets/{bucket}"),
+            target: target.to_owned(),
+            made: Mutex::default(),
+            rest: Rest::begin(),
+        }
+    }
+
+    /// The client; another one, with no connections from before, if the wall clock says that those of
+    /// the last one have rested too long. (It takes no transport of ours that would know.)
+    pub(super) async fn current(&self) -> Result<Storage> {
+        let mut made = self.made.lock().await;
+        if self.rest.was_too_long() {
+            *made = None;
+        }
+        match &*made {
+            Some(client) => Ok(client.clone()),
+            None => Ok(made.insert(self.make().await?).clone()),
+        }
+    }
+
+    async fn make(&self) -> Result<Storage> {
+        let mut builder = Storage::builder()
+            .with_credentials(self.credentials.clone())
+            .with_endpoint(&self.endpoint)
+            .with_retry_policy(NeverRetry)
+            .with_read_resume_policy(NeverResume);
+        // The client refuses credentials of a universe that it was not told of.
+        if let Some(universe) = self.credentials.universe_domain().await {
+            builder = builder.with_universe_domain(universe);
+        }
+        builder.build().await.map_err(|error| {
+            Error::new(
+                Hop::Config,
+                Kind::NotConfigured,
+                &self.target,
+                "Google's storage client cannot be made",
+            )
+            .with_hint(&hints::CONFIGURATION)
+            .caused_by(error)
+        })
+    }
+
+    pub(super) async fn read(&self, key: &Key, terms: &Terms, range: Option<ByteRange>) -> Result<Media> {
+        let mut read = self.current().await?.read_object(&self.bucket, key.as_str()).compute_crc32c(false);
+        if let Some(generation) = terms.is {
+            read = read.set_if_generation_match(generation);
+        }
+        if let Some(generation) = terms.is_not {
+            read = read.set_if_generation_not_match(generation);
+        }
+        if let Some(range) = range {
+            read = read.set_read_range(read_range(range));
+        }
+        let response = read.send().await.map_err(|error| errors::of_client(&self.target, &error))?;
+        Ok(Media { generation: response.object().generation, body: body(response, self.target.clone()) })
+    }
+}
+
+fn body(response: ReadObjectResponse, target: String) -> ByteStream {
+    Box::pin(stream::unfold(Some(response), move |response| {
+        let target = target.clone();
+        async move {
+            let mut response = response?;
+            match tokio::time::timeout(READ_TIMEOUT, response.next()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(chunk))) => Some((Ok::<Bytes, Error>(chunk), Some(response))),
+                Ok(Some(Err(error))) => Some((Err(errors::of_client(&target, &error)), None)),
+                Err(_) => Some((Err(errors::stalled(&target)), None)),
+            }
+        }
+    }))
+}
+
+/// Huge but valid numbers stay what they mean: no object reaches that far, and the client's own sums
+/// (in 64 bits, with a sign) do not overflow.
+fn read_range(range: ByteRange) -> ReadRange {
+    const BEYOND: u64 = i64::MAX as u64;
+    match range {
+        ByteRange::From(first) => ReadRange::offset(first),
+        ByteRange::Last(count) => ReadRange::tail(count),
+        ByteRange::Between { first, last } if last < BEYOND => ReadRange::segment(first, last - first + 1),
+        ByteRange::Between { first, .. } => ReadRange::offset(first),
+    }
+}
