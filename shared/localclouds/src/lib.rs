@@ -14,6 +14,7 @@
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
 //! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
+//! | [`issuers`] | other people's issuers: their discovery and keys, fetched and kept by each cloud |
 //! | [`server`], [`tls`], [`jwt`] | listeners, the CA of one's own, signing and checking |
 
 pub mod aws;
@@ -24,6 +25,7 @@ mod folder;
 pub mod google;
 pub mod google_storage;
 pub mod imds;
+pub mod issuers;
 pub mod jwt;
 pub mod lambda;
 pub mod local;

@@ -6,9 +6,9 @@ mod state;
 pub use functions::RESOURCES;
 pub use state::{AwsState, AzureState, EntraState, GoogleState, State};
 
-use crate::entra::Issuers;
 use crate::faults::{Faults, Hop, Rule, control};
 use crate::google::bearer::Seal;
+use crate::issuers::Issuers;
 use crate::jwt::{KeyError, Keys};
 use crate::lambda::{Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
@@ -33,6 +33,8 @@ pub struct Shared {
     pub google_seal: Seal,
     /// Other people's issuers, as Entra knows them.
     pub issuers: Issuers,
+    /// The same, as Google knows them.
+    pub google_issuers: Issuers,
     pub authority: Authority,
     /// Where the listeners ended up; filled before any of them answers.
     pub endpoints: OnceLock<Endpoints>,
@@ -64,21 +66,22 @@ impl Shared {
     pub fn new(world: World) -> Result<Shared, LocalError> {
         let keys = |error: KeyError| LocalError::at("making signing keys", error);
         let authority = Authority::new().map_err(|e| LocalError::at("making the CA", e))?;
-        // Entra trusts the issuers that the CA of these stand-ins vouches for, and no other.
+        // Entra and Google trust the issuers that the CA of these stand-ins vouches for, and no other.
         let tls = authority.client_config().map_err(|e| LocalError::at("trusting the CA", e))?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
-            .map_err(|e| LocalError::at("making Entra's HTTP client", e))?;
+            .map_err(|e| LocalError::at("making the clouds' HTTP client", e))?;
         Ok(Shared {
             world: RwLock::new(world),
             faults: Faults::default(),
             aws_keys: Keys::generate().map_err(keys)?,
             entra_keys: Keys::generate().map_err(keys)?,
             google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,
-            issuers: Issuers::new(client),
+            issuers: Issuers::new(client.clone()),
+            google_issuers: Issuers::new(client),
             authority,
             endpoints: OnceLock::new(),
         })

@@ -2,9 +2,9 @@
 //! whom no federated credential names.
 
 use super::answers::{self, Answer};
-use super::issuers::KeyFault;
 use crate::faults;
-use crate::jwt::Token;
+use crate::issuers::KeyFault;
+use crate::jwt::{PublicKey, Token};
 use crate::local::Handle;
 use crate::world::Application;
 use carnet_trust::entra::{Presented, evaluate};
@@ -102,5 +102,9 @@ async fn check_signature(handle: &Handle, token: &Token) -> Result<(), Answer> {
         KeyFault::Useless => answers::issuer_unreachable(true),
         KeyFault::UnknownKey => answers::signing_key(key_id, issuer),
     })?;
-    token.check_rs256(&key).map_err(|_| answers::signature())
+    match key {
+        PublicKey::Rsa(key) => token.check_rs256(&key).map_err(|_| answers::signature()),
+        // Entra signs and checks with RSA alone: to it, no such key was published.
+        PublicKey::P256(_) => Err(answers::signing_key(key_id, issuer)),
+    }
 }

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`token`] | the token endpoint: one request from form to answer |
 //! | [`assertion`] | a client assertion: its shape, trust, time and signature |
-//! | [`issuers`] | other people's issuers: their discovery and keys, fetched and kept |
 //! | [`answers`] | every refusal, in Microsoft's words and shape |
 //! | [`discovery`] | the OpenID document, the keys, the list of clouds |
 //! | [`bearer`] | what a resource does with an access token |
@@ -13,11 +12,9 @@ mod answers;
 mod assertion;
 mod bearer;
 mod discovery;
-mod issuers;
 mod token;
 
 pub use bearer::{BearerFault, Caller, check_bearer};
-pub use issuers::Issuers;
 
 use crate::faults::Hop;
 use crate::local::Handle;

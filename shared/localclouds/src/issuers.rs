@@ -1,6 +1,6 @@
 //! Other people's issuers: their discovery documents and keys, fetched over HTTPS and kept.
 
-use crate::jwt::RsaPublic;
+use crate::jwt::{EcPublic, PublicKey, RsaPublic};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 /// An unknown key is looked for again, but no issuer is asked more often than this.
 const REFETCH: Duration = Duration::from_secs(10);
-/// Microsoft: only the first 100 keys of an issuer's set are used.
+/// Microsoft: only the first 100 keys of an issuer's set are used. Google names no number.
 const MAX_KEYS: usize = 100;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -31,7 +31,7 @@ pub struct Issuers {
 }
 
 struct Known {
-    keys: HashMap<String, RsaPublic>,
+    keys: HashMap<String, PublicKey>,
     fetched_at: SystemTime,
 }
 
@@ -52,6 +52,9 @@ struct Jwk {
     kty: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
 }
 
 impl Issuers {
@@ -60,13 +63,13 @@ impl Issuers {
         Self { client, known: Mutex::new(HashMap::new()) }
     }
 
-    /// Forgets every key, as if Entra had never heard of any issuer.
+    /// Forgets every key, as if this cloud had never heard of any issuer.
     pub async fn forget(&self) {
         self.known.lock().await.clear();
     }
 
     /// The key of an issuer. One fetch at a time, however many ask.
-    pub async fn key(&self, issuer: &str, key_id: &str) -> Result<RsaPublic, KeyFault> {
+    pub async fn key(&self, issuer: &str, key_id: &str) -> Result<PublicKey, KeyFault> {
         let mut known = self.known.lock().await;
         if let Some(entry) = known.get(issuer) {
             if let Some(key) = entry.keys.get(key_id) {
@@ -83,14 +86,14 @@ impl Issuers {
         key
     }
 
-    async fn fetch(&self, issuer: &str) -> Result<HashMap<String, RsaPublic>, KeyFault> {
+    async fn fetch(&self, issuer: &str) -> Result<HashMap<String, PublicKey>, KeyFault> {
         let base = issuer.trim_end_matches('/');
         let discovery: Discovery = self.get(&format!("{base}/.well-known/openid-configuration")).await?;
         if discovery.issuer != issuer {
             return Err(KeyFault::Useless);
         }
         let set: KeySet = self.get(&discovery.jwks_uri).await?;
-        Ok(set.keys.into_iter().take(MAX_KEYS).filter_map(rsa_key).collect())
+        Ok(set.keys.into_iter().take(MAX_KEYS).filter_map(public_key).collect())
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, KeyFault> {
@@ -110,10 +113,13 @@ impl Issuers {
     }
 }
 
-fn rsa_key(jwk: Jwk) -> Option<(String, RsaPublic)> {
-    if jwk.kty.as_deref() != Some("RSA") {
-        return None;
-    }
+/// Keys of other kinds serve neither cloud.
+fn public_key(jwk: Jwk) -> Option<(String, PublicKey)> {
     let number = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-    Some((jwk.kid?, RsaPublic { n: number(jwk.n)?, e: number(jwk.e)? }))
+    let key = match (jwk.kty.as_deref()?, jwk.crv.as_deref()) {
+        ("RSA", _) => PublicKey::Rsa(RsaPublic { n: number(jwk.n)?, e: number(jwk.e)? }),
+        ("EC", Some("P-256")) => PublicKey::P256(EcPublic { x: number(jwk.x)?, y: number(jwk.y)? }),
+        _ => return None,
+    };
+    Some((jwk.kid?, key))
 }
