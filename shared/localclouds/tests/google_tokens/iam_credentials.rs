@@ -90,8 +90,10 @@ async fn a_federated_token_becomes_the_service_accounts() {
 async fn accounts_have_two_names_and_tokens_the_life_they_are_asked_for() {
     let clouds = granted().await;
     let token = federated(&clouds, "https://www.googleapis.com/auth/iam").await;
-    for account in [EMAIL, "117", &EMAIL.replace('@', "%40")] {
-        let body = json!({ "scope": [DEVSTORAGE], "lifetime": "600s", "delegates": [] });
+    for (account, delegates) in
+        [(EMAIL, json!([])), ("117", json!(null)), (&EMAIL.replace('@', "%40"), json!(null))]
+    {
+        let body = json!({ "scope": [DEVSTORAGE], "lifetime": "600s", "delegates": delegates });
         let (status, answer) = generate(&clouds, &token, account, body).await;
         assert_eq!(status, 200, "{account}: {answer}");
         assert!((now() + 590..=now() + 600).contains(&bearer(&clouds, &answer).expires_at));
@@ -180,6 +182,7 @@ async fn each_wrong_argument_is_refused() {
     let scope = [DEVSTORAGE];
     for body in [
         json!({}),
+        json!({ "scope": null }),
         json!({ "scope": [] }),
         json!({ "scope": [""] }),
         json!({ "scope": DEVSTORAGE }),
