@@ -6,12 +6,12 @@ use carnet_localclouds::faults::Hop;
 use carnet_localclouds::world::Provider;
 use carnet_tests::Stage;
 use carnet_tests::api::{Api, Door, GCS_API};
-use carnet_tests::refusal::{CASE, Case, shows};
+use carnet_tests::refusal::{self, Case, shows};
 use carnet_trust::google::ProviderKind;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/carnet-eu-central-1-gcs-api";
 const AUDIENCE: &str = "workloadIdentityPools/carnet/providers/aws-tokens";
-const CASE: Case = Case { door: GCS_API, ..CASE };
+const CASE: Case = Case { door: GCS_API, ..refusal::CASE };
 /// Acts as a service account.
 const AS_ACCOUNT: Door = Door { function: "gcs-api-as-account", ..GCS_API };
 /// Presents a signed request to the AWS provider.
