@@ -17,9 +17,11 @@ if CA_FILE:
     # Where requests looks for it, and so both of Google's libraries.
     os.environ["REQUESTS_CA_BUNDLE"] = CA_FILE
 
-STS = os.environ.get("CARNET_GOOGLE_STS_ENDPOINT", "https://sts.googleapis.com")
-IAM_CREDENTIALS = os.environ.get("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", "https://iamcredentials.googleapis.com")
-STORAGE = os.environ.get("CARNET_GOOGLE_STORAGE_ENDPOINT", "https://storage.googleapis.com")
+
+def endpoint(service):
+    default = f"https://{service.replace('_', '')}.googleapis.com"
+    return os.environ.get(f"CARNET_GOOGLE_{service.upper()}_ENDPOINT", default).rstrip("/")
+
 
 sts = boto3.client("sts", verify=CA_FILE)
 
@@ -35,7 +37,7 @@ class Outbound(identity_pool.SubjectTokenSupplier):
 def impersonation():
     email = os.environ.get("CARNET_GOOGLE_SERVICE_ACCOUNT")
     path = f"v1/projects/-/serviceAccounts/{email}:generateAccessToken"
-    return {"service_account_impersonation_url": f"{IAM_CREDENTIALS.rstrip('/')}/{path}"} if email else {}
+    return {"service_account_impersonation_url": f"{endpoint('iam_credentials')}/{path}"} if email else {}
 
 
 def first_place():
@@ -49,7 +51,7 @@ BUCKET, PREFIX = first_place()
 credentials = identity_pool.Credentials(
     audience=os.environ["CARNET_GOOGLE_AUDIENCE"],
     subject_token_type="urn:ietf:params:oauth:token-type:jwt",
-    token_url=f"{STS.rstrip('/')}/v1/token",
+    token_url=f"{endpoint('sts')}/v1/token",
     subject_token_supplier=Outbound(),
     scopes=["https://www.googleapis.com/auth/devstorage.read_only"],
     **impersonation(),
@@ -58,7 +60,7 @@ client = storage.Client(
     # Reading needs none; left out, it would be looked for.
     project=None,
     credentials=credentials,
-    client_options={"api_endpoint": STORAGE.rstrip("/")},
+    client_options={"api_endpoint": endpoint("storage")},
 )
 bucket = client.bucket(BUCKET)
 

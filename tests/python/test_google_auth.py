@@ -103,8 +103,8 @@ def test_the_exchange_answers_by_its_older_name_too(state, mint, storage_as):
 
 
 def test_the_service_accounts_token_lives_as_long_as_asked(state, mint, request_to):
-    options = {**acting_as(state, READER), "service_account_impersonation_options": {"token_lifetime_seconds": 600}}
-    credentials = outbound(state, mint, **options)
+    lifetime = {"service_account_impersonation_options": {"token_lifetime_seconds": 600}}
+    credentials = outbound(state, mint, **acting_as(state, READER), **lifetime)
     credentials.refresh(request_to)
     left = credentials.expiry - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     assert datetime.timedelta(0) < left <= datetime.timedelta(seconds=600)
