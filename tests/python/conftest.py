@@ -153,8 +153,8 @@ def request_to(state):
 
 @pytest.fixture(scope="session")
 def storage_as(state, request_to):
-    def client(credentials):
-        session = AuthorizedSession(credentials, auth_request=request_to)
+    def client(credentials, session=None):
+        session = session or AuthorizedSession(credentials, auth_request=request_to)
         return storage.Client(
             project="carnet-test",
             credentials=credentials,
