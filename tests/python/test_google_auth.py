@@ -55,9 +55,9 @@ def from_file(state, mint, request_to, tmp_path, monkeypatch):
         file = tmp_path / "credentials.json"
         file.write_text(json.dumps(settings))
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-        # With scopes it would look the project's id up at Google; google-cloud-storage adds its own.
+        # Given scopes, it would ask Google for the project's id.
         found, _project = google.auth.default(request=request_to)
-        return found
+        return found.with_scopes(READ_ONLY)
 
     return credentials
 
