@@ -2,6 +2,9 @@
 
 Written as the libraries' own documentation shows it: clients are made once, outside the handler;
 google-auth keeps the token. The settings are those of the function it is compared with.
+
+The libraries do two more things by themselves, in threads of their own: google-cloud-storage asks
+for the bucket's metadata, google-auth asks iamcredentials.googleapis.com where the token may be used.
 """
 
 import base64
