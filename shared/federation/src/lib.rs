@@ -7,7 +7,7 @@
 //! | [`config`] | the environment, read once at start; every fault reported together |
 //! | [`credential`] | [`Credential`]: asks the cache, else mints and exchanges |
 //! | [`cache`] | one flight per scope, wall-clock expiry, no background task |
-//! | [`mint`] | proofs: an AWS-signed token made in-function |
+//! | [`mint`] | proofs: an AWS-signed token, or a signed AWS request, made in-function |
 //! | [`exchange`] | trades a proof at a token service for an access token |
 //! | [`http`] | the one client: TLS, bounds, retries, deadlines, clock skew |
 //! | [`adapter`] | the clouds' own SDKs, running on a [`Credential`] |

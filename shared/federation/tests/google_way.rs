@@ -1,20 +1,25 @@
 //! The way to Google against a loopback server that says what it is told to: what is sent, and what
 //! becomes of each answer. That Google's rules are met is shown on the stand-ins, not here.
 
+mod loopback;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use carnet_federation::adapter::google::{GoogleCredential, recover};
 use carnet_federation::config::{Env, Faults, GoogleSettings};
 use carnet_federation::exchange::Google;
 use carnet_federation::http::Http;
+use carnet_federation::mint::{AwsSession, CallerIdentity};
 use carnet_federation::{
     Assertion, Audience, BoxFuture, Claims, Credential, Error, Hop, Kind, Mint, Proof, Result, Scope, Secret,
     doctor,
 };
 use google_cloud_auth::credentials::{CacheableResource, EntityTag};
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use loopback::{Answer, Server, answer, with_header};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 const PROVIDER: &str = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/aws-pool/providers/aws-one";
@@ -23,38 +28,8 @@ const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 const GRANTED: &str = r#"{"access_token":"federated-token","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":3599}"#;
 const DENIED: &str = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com"}]}}"#;
 
-/// What was asked for.
-#[derive(Clone, Debug)]
-struct Asked {
-    path: String,
-    authorization: Option<String>,
-    body: String,
-}
-
-impl Asked {
-    fn form(&self) -> HashMap<String, String> {
-        url::form_urlencoded::parse(self.body.as_bytes()).into_owned().collect()
-    }
-}
-
-#[derive(Clone)]
-struct Answer {
-    status: u16,
-    headers: String,
-    body: String,
-}
-
-fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, headers: String::new(), body: body.to_owned() }
-}
-
 fn granted() -> Answer {
     answer(200, GRANTED)
-}
-
-fn with_header(mut answer: Answer, header: &str) -> Answer {
-    answer.headers.push_str(&format!("{header}\r\n"));
-    answer
 }
 
 fn oauth(error: &str, description: &str) -> Answer {
@@ -67,58 +42,6 @@ fn impersonated(lives: i64) -> Answer {
         .fmt(aws_smithy_types::date_time::Format::DateTime)
         .unwrap();
     answer(200, &serde_json::json!({"accessToken": "account-token", "expireTime": end}).to_string())
-}
-
-/// Gives the answers in their order, the last one for ever.
-struct Server {
-    url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Server {
-    fn start(answers: Vec<Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        std::thread::spawn(move || {
-            for (stream, n) in listener.incoming().zip(0..) {
-                let (Ok(mut stream), at) = (stream, answers.len().min(n + 1) - 1) else { return };
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let Some(request) = receive(&mut reader) else { continue };
-                log.lock().unwrap().push(request);
-                let Answer { status, headers, body } = &answers[at];
-                let head =
-                    format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-                let _ = write!(stream, "{head}{headers}\r\n{body}");
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn receive(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
-    let (mut length, mut authorization) = (0, None);
-    loop {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "authorization" => authorization = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Asked { path, authorization, body: String::from_utf8(body).ok()? })
 }
 
 /// Proofs as they come; counts them.
@@ -427,4 +350,49 @@ async fn the_doctor_ends_where_the_way_ends() {
     assert!(direct.ok && direct.hops.len() == 2);
     let said = serde_json::to_string(&(report, direct)).unwrap();
     assert!(!said.contains("federated-token") && !said.contains("the proof"), "{said}");
+}
+
+/// Asking AWS who we are may fail where the way to Google is open: Google asks AWS itself.
+#[tokio::test]
+async fn the_doctor_says_who_aws_takes_us_for_and_goes_on_without_it() {
+    let arn = "arn:aws:sts::111122223333:assumed-role/reader/function";
+    let known = answer(
+        200,
+        &format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>{arn}</Arn><UserId>AROAEXAMPLE:function</UserId><Account>111122223333</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        ),
+    );
+    let refused = answer(
+        403,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>It has expired.</Message></Error>\
+         <RequestId>r</RequestId></ErrorResponse>",
+    );
+    for (aws, field, said) in [(known, "caller_arn", arn), (refused, "caller_arn_unknown", "It has expired.")]
+    {
+        let (aws, sts) = (Server::start(vec![aws]), Server::start(vec![granted()]));
+        let http = Http::from_env(&Env::default()).unwrap();
+        let mint = CallerIdentity::new(session(&http, &aws.url), http.clone()).unwrap();
+        let env = [("CARNET_GOOGLE_AUDIENCE", PROVIDER), ("CARNET_GOOGLE_STS_ENDPOINT", &sts.url)];
+        let settings = GoogleSettings::read(&env.into_iter().collect(), &mut Faults::default()).unwrap();
+        let credential = Credential::new(Arc::new(mint), Google::new(http, &settings).unwrap());
+        let report = doctor::google(credential, Scope::new(SCOPE)).await;
+        assert!(report.ok, "{:?}", report.hops);
+        let found = report.hops[0].found.as_ref().unwrap();
+        assert!(found[field].as_str().unwrap().contains(said), "{found}");
+        assert!(aws.asked()[0].body.contains("Action=GetCallerIdentity"));
+    }
+}
+
+fn session(http: &Http, sts: &str) -> AwsSession {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("session".to_owned()), None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .http_client(http.aws_token_services())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(sts);
+    AwsSession::from_config(config.build()).unwrap()
 }

@@ -7,6 +7,7 @@ use reqwest::Url;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+const SERVICE_ACCOUNT: &str = "CARNET_GOOGLE_SERVICE_ACCOUNT";
 /// Google's own cloud. The others are named by `GOOGLE_CLOUD_UNIVERSE_DOMAIN`.
 const UNIVERSE: &str = "googleapis.com";
 /// From "Obtain short-lived credentials for workload identity federation": an hour unless told
@@ -196,12 +197,11 @@ fn proof(env: &Env, file: &ExternalAccount, faults: &mut Faults) -> Option<Proof
 }
 
 fn service_account(env: &Env, file: &ExternalAccount, faults: &mut Faults) -> Option<String> {
-    const NAME: &str = "CARNET_GOOGLE_SERVICE_ACCOUNT";
-    let Some(value) = env.get(NAME) else { return file.service_account.clone() };
+    let Some(value) = env.get(SERVICE_ACCOUNT) else { return file.service_account.clone() };
     if is_service_account(value) {
         return Some(value.to_owned());
     }
-    faults.add(NAME, "is not a service account such as reader@my-project.iam.gserviceaccount.com");
+    faults.add(SERVICE_ACCOUNT, "is not a service account such as reader@my-project.iam.gserviceaccount.com");
     None
 }
 
@@ -209,7 +209,7 @@ fn delegates(env: &Env, has_service_account: bool, faults: &mut Faults) -> Vec<S
     const NAME: &str = "CARNET_GOOGLE_DELEGATES";
     let Some(value) = env.get(NAME) else { return Vec::new() };
     let delegates: Vec<&str> = value.split(',').map(str::trim).collect();
-    if !has_service_account {
+    if !has_service_account && env.get(SERVICE_ACCOUNT).is_none() {
         faults.add(NAME, "is of no use without CARNET_GOOGLE_SERVICE_ACCOUNT");
     }
     if !delegates.iter().all(|delegate| is_service_account(delegate)) {
@@ -333,7 +333,6 @@ mod tests {
             "CARNET_GOOGLE_SUBJECT_TOKEN_TYPE",
             "CARNET_GOOGLE_SERVICE_ACCOUNT: is not a service account",
             "CARNET_GOOGLE_DELEGATES: is not a list",
-            "CARNET_GOOGLE_DELEGATES: is of no use",
             "CARNET_GOOGLE_TOKEN_LIFETIME_SECONDS",
             "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
             "CARNET_GOOGLE_STS_ENDPOINT",
@@ -343,5 +342,7 @@ mod tests {
         ] {
             assert!(error.message().contains(name), "{name} in {error}");
         }
+        let alone = [("CARNET_GOOGLE_AUDIENCE", PROVIDER), ("CARNET_GOOGLE_DELEGATES", ACCOUNT)];
+        assert!(read(&alone).unwrap_err().message().contains("CARNET_GOOGLE_DELEGATES: is of no use"));
     }
 }

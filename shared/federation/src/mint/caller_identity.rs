@@ -323,6 +323,23 @@ mod tests {
         }
     }
 
+    /// The request is dated by AWS's clock, our patience with it is measured by ours.
+    #[tokio::test]
+    async fn a_clock_that_is_known_to_be_off_does_not_date_the_request() {
+        let mint = mint_with(Some(credentials(None, None)), "eu-central-1").unwrap();
+        let theirs = SystemTime::now() + Duration::from_secs(1200);
+        let date = httpdate::fmt_http_date(theirs).parse().unwrap();
+        mint.http.note_date(&[(reqwest::header::DATE, date)].into_iter().collect());
+        let proof = Mint::mint(&mint, &Audience::new(PROVIDER)).await.unwrap();
+        let dated = SystemTime::UNIX_EPOCH + Duration::from_secs(proof.claims.issued_at.unwrap());
+        assert!(dated > SystemTime::now() + Duration::from_secs(1100));
+        assert!(proof.expires_at <= SystemTime::now() + LIFETIME);
+        let (_, _, headers) = request(&proof.secret);
+        let signed = aws_smithy_types::DateTime::from(dated);
+        let text = signed.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap();
+        assert_eq!(headers["x-amz-date"], text.replace(['-', ':'], ""));
+    }
+
     #[tokio::test]
     async fn without_a_session_it_says_so_as_the_other_mint_does() {
         let mint = mint_with(None, "eu-central-1").unwrap();
