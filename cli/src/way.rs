@@ -32,7 +32,7 @@ fn settings<T>(read: impl FnOnce(&mut Faults) -> Option<T>) -> Result<T> {
 
 /// Mints with the AWS credentials of the normal chain.
 pub async fn mint(http: &Http, proof: Proof) -> Result<Arc<dyn Mint>> {
-    mint::aws(proof, AwsSession::load(http).await?, http)
+    mint::from_aws(proof, AwsSession::load(http).await?, http.clone())
 }
 
 /// A container or bucket that can be read.

@@ -199,7 +199,10 @@ impl Stage {
         let http = self.http();
         let settings = self.google_settings(change);
         let session = self.session(&http, self.access_key(None)).await?;
-        Ok(Credential::new(mint::aws(settings.proof, session, &http)?, Google::new(http, &settings)?))
+        Ok(Credential::new(
+            mint::from_aws(settings.proof, session, http.clone())?,
+            Google::new(http, &settings)?,
+        ))
     }
 
     pub fn google_settings(&self, change: impl FnOnce(&mut GoogleSettings)) -> GoogleSettings {

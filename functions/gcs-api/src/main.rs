@@ -26,7 +26,7 @@ async fn start(env: &Env) -> Result<Api> {
     let settings = settings::read(env)?;
     let http = Http::from_env(env)?;
     let session = AwsSession::load(&http).await?;
-    let mint = mint::aws(settings.google.proof, session, &http)?;
+    let mint = mint::from_aws(settings.google.proof, session, http.clone())?;
     let google = Google::new(http.clone(), &settings.google)?;
     let credential = GoogleCredential::new(Credential::new(mint, google), Scope::new(SCOPE));
     let places = settings.sources(&http, &credential)?;

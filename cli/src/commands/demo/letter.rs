@@ -1,9 +1,8 @@
 //! The one letter that is changed.
 
 use crate::failure::Failure;
-use carnet_trust::entra::FederatedCredential;
 
-/// A subject before and after one letter of its role name became another one.
+/// What a trust states, before and after one letter of the role's name in it became another one.
 pub struct Swap {
     pub before: String,
     pub after: String,
@@ -12,12 +11,12 @@ pub struct Swap {
 }
 
 impl Swap {
-    /// The last letter of the subject: as a role's name would be mistyped.
-    pub fn in_subject(credential: &FederatedCredential) -> Result<Self, Failure> {
-        let before = credential.subject.clone();
+    /// The last letter there: as a role's name would be mistyped.
+    pub fn in_text(stated: &str) -> Result<Self, Failure> {
+        let before = stated.to_owned();
         let last = before.char_indices().rev().find(|(_, letter)| letter.is_ascii_lowercase());
         let Some((at, letter)) = last else {
-            return Err(Failure::Other(format!("the subject {before:?} has no letter to change")));
+            return Err(Failure::Other(format!("{before:?} has no letter to change")));
         };
         let other = if letter == 'l' { 'i' } else { 'l' };
         let mut after = before.clone();
@@ -36,14 +35,8 @@ mod tests {
 
     #[test]
     fn exactly_one_letter_differs() {
-        for subject in ["arn:aws:iam::1:role/demo-blob-api", "arn:aws:iam::1:role/well-9"] {
-            let credential = FederatedCredential {
-                name: String::new(),
-                issuer: String::new(),
-                subject: subject.to_owned(),
-                audiences: Vec::new(),
-            };
-            let swap = Swap::in_subject(&credential).unwrap();
+        for stated in ["arn:aws:iam::1:role/demo-blob-api", "assertion.sub == 'arn:aws:iam::1:role/well-9'"] {
+            let swap = Swap::in_text(stated).unwrap();
             let differ = swap.before.bytes().zip(swap.after.bytes()).filter(|(a, b)| a != b).count();
             assert_eq!((differ, swap.before.len()), (1, swap.after.len()));
         }

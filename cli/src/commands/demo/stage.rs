@@ -1,5 +1,6 @@
-//! The stand-ins and the real function binary.
+//! The stand-ins and the real function binaries.
 
+use super::border::{BORDERS, Border};
 use super::evidence::{self, Hop};
 use crate::commands::local::exports;
 use crate::failure::Failure;
@@ -9,13 +10,21 @@ use carnet_localclouds::lambda::{self, Function, FunctionSpec, GatewayOptions};
 use carnet_localclouds::local::RESOURCES;
 use carnet_localclouds::{Local, Options, World};
 use carnet_trust::config::Config;
-use carnet_trust::entra::FederatedCredential;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const FUNCTION: &str = "blob-api";
+/// The variables that lead to the stand-ins; all else a function has from the configuration.
+const LISTENERS: [&str; 7] = [
+    "AWS_ENDPOINT_URL_STS",
+    "AZURE_AUTHORITY_HOST",
+    "CARNET_AZURE_BLOB_ENDPOINT",
+    "CARNET_GOOGLE_STS_ENDPOINT",
+    "CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT",
+    "CARNET_GOOGLE_STORAGE_ENDPOINT",
+    "SSL_CERT_FILE",
+];
 const CONFIG: &str = include_str!("carnet.toml");
 /// A log line takes a moment through its pipe. None takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,17 +32,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Stage {
     local: Local,
     http: Http,
-    binary: PathBuf,
-    /// The blobs and the CA's certificate; removed at the end.
+    /// Where the functions' binaries lie.
+    binaries: PathBuf,
+    /// The objects and the CA's certificate; removed at the end.
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
-    pub async fn open(binary: Option<&Path>) -> Result<Self, Failure> {
-        let binary = find_function(binary)?;
+    pub async fn open(binaries: Option<&Path>) -> Result<Self, Failure> {
+        let binaries = find_functions(binaries)?;
         let folder = tempfile::Builder::new().prefix("carnet-demo-").tempdir();
         let folder = folder.map_err(|error| Failure::file(&std::env::temp_dir(), error))?;
-        write_blobs(folder.path())?;
+        write_objects(folder.path())?;
         let config = Config::parse(CONFIG).map_err(|faults| {
             Failure::Other(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
@@ -44,49 +54,53 @@ impl Stage {
         let local = Local::start(world, options).await.map_err(|error| Failure::because(&error))?;
         let ca = local.state().ca_file.display().to_string();
         let http = Http::from_env(&Env::from_iter([("SSL_CERT_FILE", ca)]))?;
-        Ok(Self { local, http, binary, _folder: folder })
+        Ok(Self { local, http, binaries, _folder: folder })
     }
 
     pub async fn close(self) {
         self.local.stop().await;
     }
 
-    pub fn binary(&self) -> &Path {
-        &self.binary
+    pub fn binary(&self, border: &Border) -> PathBuf {
+        self.binaries.join(border.function)
     }
 
-    pub fn tenant_id(&self) -> String {
-        self.local.state().entra.tenant_id
+    /// What the caller must never see.
+    pub fn internals(&self) -> Vec<String> {
+        let state = self.local.state();
+        let fixed = ["AADSTS", "unauthorized_client", "arn:", "subject", "127.0.0.1"].map(str::to_owned);
+        fixed
+            .into_iter()
+            .chain([state.entra.tenant_id, state.google.audience])
+            .filter(|word| !word.is_empty())
+            .collect()
     }
 
-    /// The federated credential that lets the function in.
-    pub fn credential(&self) -> Result<FederatedCredential, Failure> {
-        self.with_credential(|credential| credential.clone())
+    /// The trust that lets the function in, for people.
+    pub fn trust(&self, border: &Border) -> Vec<(&'static str, String)> {
+        (border.shown)(&self.local.shared.world())
     }
 
-    /// As an administrator of Entra would, in the portal.
-    pub fn set_subject(&self, subject: &str) -> Result<(), Failure> {
-        self.with_credential(|credential| credential.subject = subject.to_owned())
+    /// The text that the far side compares.
+    pub fn stated(&self, border: &Border) -> Result<String, Failure> {
+        (border.stated)(&mut self.local.shared.world_mut()).cloned().ok_or_else(no_trust)
     }
 
-    fn with_credential<T>(&self, work: impl FnOnce(&mut FederatedCredential) -> T) -> Result<T, Failure> {
-        let missing = || Failure::Other("the demo's world has no federated credential".to_owned());
+    /// As an administrator of that cloud would, in its console.
+    pub fn state(&self, border: &Border, text: &str) -> Result<(), Failure> {
         let mut world = self.local.shared.world_mut();
-        let function = world.functions.get(FUNCTION);
-        let client_id = function.and_then(|function| function.environment.get("AZURE_CLIENT_ID").cloned());
-        let application =
-            client_id.and_then(|id| world.entra.applications.get_mut(&id)).ok_or_else(missing)?;
-        application.federated_credentials.first_mut().map(work).ok_or_else(missing)
+        text.clone_into((border.stated)(&mut world).ok_or_else(no_trust)?);
+        Ok(())
     }
 
-    /// Starts the function in a fresh environment and asks it for a blob, as API Gateway's callers do.
-    pub async fn ask(&self, key: &str) -> Result<Scene, Failure> {
+    /// Starts the function in a fresh environment and asks it for its object, as API Gateway's callers do.
+    pub async fn ask(&self, border: &Border) -> Result<Scene, Failure> {
         let api =
             GatewayOptions { resources: RESOURCES.map(str::to_owned).to_vec(), ..GatewayOptions::default() };
-        let function = lambda::start(Arc::clone(&self.local.shared), self.spec()?, api)
+        let function = lambda::start(Arc::clone(&self.local.shared), self.spec(border)?, api)
             .await
             .map_err(|error| Failure::Other(format!("the function's API cannot start: {error}")))?;
-        let url = format!("{}/azure/assets/{key}", function.base_url());
+        let url = format!("{}{}", function.base_url(), border.path);
         let failed = |what: String| Failure::Other(format!("GET {url}: {what}"));
         let response =
             self.http.client().get(&url).send().await.map_err(|error| failed(error.to_string()))?;
@@ -102,25 +116,26 @@ impl Stage {
     }
 
     /// The function as the configuration states it, and where it finds the stand-ins.
-    fn spec(&self) -> Result<FunctionSpec, Failure> {
-        const LISTENERS: [&str; 4] =
-            ["AWS_ENDPOINT_URL_STS", "AZURE_AUTHORITY_HOST", "CARNET_AZURE_BLOB_ENDPOINT", "SSL_CERT_FILE"];
+    fn spec(&self, border: &Border) -> Result<FunctionSpec, Failure> {
         let world = self.local.shared.world();
-        let function = world.functions.get(FUNCTION);
+        let function = world.functions.get(border.function);
         let function =
             function.ok_or_else(|| Failure::Other("the demo's world has no function".to_owned()))?;
-        let mut spec = FunctionSpec::new(FUNCTION, &self.binary, &function.role);
-        spec.env = function.environment.clone();
-        let exports = exports::of(&self.local.state()).into_iter();
-        spec.env.extend(
-            exports
-                .filter(|(name, _)| LISTENERS.contains(name))
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
+        let mut spec = FunctionSpec::new(border.function, self.binary(border), &function.role);
+        spec.env = exports::of(&self.local.state())
+            .into_iter()
+            .filter(|(name, _)| LISTENERS.contains(name))
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        spec.env.extend(function.environment.clone());
         // Nothing spreads here: what is refused is refused at once.
         spec.env.insert("CARNET_SPREADING_WINDOW_SECONDS".to_owned(), "0".to_owned());
         Ok(spec)
     }
+}
+
+fn no_trust() -> Failure {
+    Failure::Other("the demo's world states no trust to change".to_owned())
 }
 
 /// One request and its answer, with the environment that gave it still there.
@@ -177,29 +192,38 @@ impl Scene {
     }
 }
 
-fn find_function(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    let path = match named {
+/// A folder with all the functions' binaries in it: the named one, or this program's own.
+fn find_functions(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let folder = match named {
         Some(path) => path.to_owned(),
         None => {
-            let me =
-                std::env::current_exe().map_err(|error| Failure::Other(format!("where am I? {error}")))?;
-            me.with_file_name(FUNCTION)
+            let me = std::env::current_exe();
+            let me = me.map_err(|error| Failure::Other(format!("where am I? {error}")))?;
+            me.parent().unwrap_or(Path::new(".")).to_owned()
         }
     };
-    if path.is_file() {
-        return Ok(path);
+    for border in &BORDERS {
+        let path = folder.join(border.function);
+        if !path.is_file() {
+            return Err(Failure::Other(format!(
+                "{} is missing: build it with `cargo build -p {}`, or name its folder with --functions",
+                path.display(),
+                border.function
+            )));
+        }
     }
-    Err(Failure::Other(format!(
-        "{} is missing: build it with `cargo build -p {FUNCTION}`, or name it with --function",
-        path.display()
-    )))
+    Ok(folder)
 }
 
-fn write_blobs(folder: &Path) -> Result<(), Failure> {
-    let container = folder.join("assets");
-    let write = || {
-        std::fs::create_dir(&container)?;
-        std::fs::write(container.join(super::KEY), super::BLOB)
-    };
-    write().map_err(|error| Failure::file(&container, error))
+/// Each cloud's container is a folder named like its place.
+fn write_objects(folder: &Path) -> Result<(), Failure> {
+    for border in &BORDERS {
+        let path = border.path.splitn(3, '/').nth(2).unwrap_or_default();
+        let file = folder.join(path);
+        let container = file.parent().unwrap_or(folder);
+        std::fs::create_dir(container)
+            .and_then(|()| std::fs::write(&file, border.bytes))
+            .map_err(|error| Failure::file(&file, error))?;
+    }
+    Ok(())
 }

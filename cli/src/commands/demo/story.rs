@@ -1,12 +1,13 @@
 //! What the audience reads.
 
+use super::border::{BORDERS, Border};
 use super::evidence::{Failure, Hop};
 use super::letter::Swap;
-use super::stage::{Answer, Stage};
+use super::stage::Answer;
 use crate::args::{Format, Global};
 use crate::console::{self, HEADING, LABEL, QUIET, RIGHT, WRONG, write_fields_at};
-use carnet_trust::entra::FederatedCredential;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// For the eye to follow; only where there is one.
@@ -35,30 +36,34 @@ impl Story {
         Ok(())
     }
 
-    pub fn opening(&mut self, stage: &Stage) -> io::Result<()> {
+    pub fn opening(&mut self) -> io::Result<()> {
         let out = &mut self.out;
-        writeln!(out, "{HEADING}A Lambda function reads a blob in Azure, and there is no key.{HEADING:#}\n")?;
-        writeln!(out, "  caller -> API Gateway -> {LABEL}blob-api{LABEL:#} -- mint --> AWS STS")?;
-        writeln!(out, "                                    -- exchange --> Microsoft Entra ID")?;
-        writeln!(out, "                                    -- read --> Azure Blob Storage\n")?;
-        writeln!(out, "  The function is the real binary: {}", stage.binary().display())?;
+        writeln!(out, "{HEADING}Lambda functions read from other clouds, and there is no key.{HEADING:#}\n")?;
+        for border in &BORDERS {
+            let Border { function, token_service, store, .. } = border;
+            writeln!(out, "  caller -> API Gateway -> {LABEL}{function:8}{LABEL:#} -- mint --> AWS STS")?;
+            writeln!(out, "                                    -- exchange --> {token_service}")?;
+            writeln!(out, "                                    -- read --> {store}\n")?;
+        }
         writeln!(
             out,
-            "  The clouds are stand-ins on this machine, with real keys and the clouds' own rules."
+            "  The functions are the real binaries. The clouds are stand-ins on this machine, with real keys\n  \
+             and the clouds' own rules."
         )?;
         self.beat()
     }
 
-    pub fn act(&mut self, title: &str, credential: &FederatedCredential) -> io::Result<()> {
-        writeln!(self.out, "\n{HEADING}{title}{HEADING:#}\n")?;
-        writeln!(self.out, "  The identity in Entra has one federated credential:")?;
-        let audiences = credential.audiences.join(", ");
-        let fields = [
-            ("issuer", credential.issuer.as_str()),
-            ("subject", &credential.subject),
-            ("audience", &audiences),
-        ];
-        write_fields_at(4, &mut self.out, fields)?;
+    pub fn border(&mut self, border: &Border, binary: &Path) -> io::Result<()> {
+        let Border { cloud, goods, function, .. } = border;
+        writeln!(self.out, "\n{HEADING}{cloud}: {function} reads {goods}{HEADING:#}\n")?;
+        writeln!(self.out, "  {QUIET}{}{QUIET:#}", binary.display())?;
+        self.beat()
+    }
+
+    pub fn act(&mut self, border: &Border, title: &str, trust: &[(&str, String)]) -> io::Result<()> {
+        writeln!(self.out, "\n{HEADING}{}. {title}{HEADING:#}\n", border.cloud)?;
+        writeln!(self.out, "  {}", border.trust)?;
+        write_fields_at(4, &mut self.out, trust.iter().map(|(name, value)| (*name, value.as_str())))?;
         self.beat()
     }
 
@@ -81,14 +86,12 @@ impl Story {
         self.body(answer)
     }
 
-    pub fn change(&mut self, title: &str, swap: &Swap) -> io::Result<()> {
+    pub fn change(&mut self, border: &Border, title: &str, swap: &Swap) -> io::Result<()> {
         let (before, after) = swap.letters();
+        let (cloud, field) = (border.cloud, border.field);
         let out = &mut self.out;
-        writeln!(out, "\n{HEADING}{title}{HEADING:#}\n")?;
-        writeln!(
-            out,
-            "  In Entra, the last letter of the subject becomes another: `{before}` to `{after}`."
-        )?;
+        writeln!(out, "\n{HEADING}{cloud}. {title}{HEADING:#}\n")?;
+        writeln!(out, "  There, the last letter of the {field} becomes another: `{before}` to `{after}`.")?;
         let (head, tail) = (&swap.after[..swap.at], &swap.after[swap.at + 1..]);
         writeln!(out, "  {LABEL}was{LABEL:#}  {}", swap.before)?;
         writeln!(out, "  {LABEL}is{LABEL:#}   {head}{WRONG}{after}{WRONG:#}{tail}")?;
@@ -124,7 +127,7 @@ impl Story {
 
     pub fn end(&mut self, took: Duration) -> io::Result<()> {
         let seconds = took.as_secs_f64();
-        writeln!(self.out, "\n{RIGHT}All three acts went as told{RIGHT:#}, in {seconds:.1} s.")?;
+        writeln!(self.out, "\n{RIGHT}All acts went as told{RIGHT:#}, in {seconds:.1} s.")?;
         self.out.flush()
     }
 

@@ -1,0 +1,53 @@
+//! For Microsoft Entra ID.
+
+use super::report::{Fits, Traded};
+use super::{Args, expires_in, minted, show};
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::way;
+use carnet_federation::config::{self, Env, Faults};
+use carnet_federation::exchange::Entra;
+use carnet_federation::http::Http;
+use carnet_federation::{Assertion, Audience, Exchange as _, Proof, Scope};
+use carnet_objects::azure::SCOPE;
+
+pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
+    let settings = args.exchange.then(|| way::azure_settings(env)).transpose()?;
+    let audience = audience(args, env)?;
+    let http = Http::from_env(env)?;
+    let minted = minted(&http, Proof::Jwt, &audience).await?;
+    let exchange = match &settings {
+        Some(settings) => Some(trade(&Entra::new(http, settings)?, &minted.proof).await?),
+        None => None,
+    };
+    let claims = &minted.proof.claims;
+    let fits = Fits::FederatedCredential {
+        issuer: &claims.issuer,
+        subject: &claims.subject,
+        audiences: &claims.audience,
+    };
+    show(args, global, &minted, fits, exchange)
+}
+
+/// It takes no tenant and no client to mint: only the exchange needs those.
+fn audience(args: &Args, env: &Env) -> Result<Audience, Failure> {
+    if let Some(audience) = &args.audience {
+        return Ok(Audience::new(audience));
+    }
+    let mut faults = Faults::default();
+    let audience = config::exchange_audience(env, &mut faults);
+    faults.into_result()?;
+    Ok(audience)
+}
+
+async fn trade(entra: &Entra, proof: &Assertion) -> Result<Traded, Failure> {
+    let token = entra.exchange(proof, &Scope::new(SCOPE)).await?;
+    Ok(Traded {
+        by: "Entra",
+        at: entra.target().to_owned(),
+        client_id: Some(entra.client_id().to_owned()),
+        service_account: None,
+        scope: SCOPE,
+        expires_in: expires_in(&token),
+    })
+}
