@@ -19,7 +19,8 @@ use carnet_federation::mint::{self, AwsSession, Outbound};
 use carnet_federation::{Credential, Result, Scope};
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::lambda::Function;
-use carnet_localclouds::{Local, Options, World};
+use carnet_localclouds::server::{self, Listening, Transport};
+use carnet_localclouds::{Local, Options, World, google_storage};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_objects::google::{CloudStorage, SCOPE};
 use carnet_trust::config::Config;
@@ -42,6 +43,9 @@ pub const SERVICE_ACCOUNT: &str = "reader@carnet-test.iam.gserviceaccount.com";
 pub struct Stage {
     pub local: Local,
     folder: TempDir,
+    /// Cloud Storage once more, without TLS: Google's client takes its roots from this process's
+    /// environment, where no test can put its own.
+    plain_storage: Listening,
 }
 
 impl Stage {
@@ -77,7 +81,10 @@ impl Stage {
         let world = World::from_config(&config, folder.path()).expect("a world");
         let options = Options { folder: folder.path().to_owned(), ..options };
         let local = Local::start(world, options).await.expect("the stand-ins start");
-        Self { local, folder }
+        let router = google_storage::router(local.shared.clone());
+        let router = local.shared.faults.wrap_by(google_storage::hop_of, router);
+        let plain_storage = server::serve(router, Transport::Plain).await.expect("a listener");
+        Self { local, folder, plain_storage }
     }
 
     /// Where blobs and objects are files.
@@ -209,7 +216,7 @@ impl Stage {
     /// The bucket, through the official client.
     pub async fn bucket(&self) -> Result<Arc<CloudStorage>> {
         let credential = GoogleCredential::new(self.google(|_| {}).await?, Scope::new(SCOPE));
-        let endpoint = self.google_settings(|_| {}).storage_endpoint;
+        let endpoint = self.plain_storage.base_url.parse().expect("a listener's URL");
         Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, BUCKET)?))
     }
 

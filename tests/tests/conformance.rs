@@ -1,9 +1,9 @@
-//! The Azure source against the stand-in: the suite that every source must pass.
+//! The sources of both clouds against their stand-ins: the suite that every source must pass.
 
 use bytes::Bytes;
 use carnet_localclouds::azure_blob::SIDECAR;
-use carnet_objects::conformance::{Fixture, Upload, run};
-use carnet_objects::{BoxFuture, Key, Rooted};
+use carnet_objects::conformance::{Ability, Fixture, Upload, run};
+use carnet_objects::{Algorithm, BoxFuture, Key, ObjectSource, ReadRequest, Rooted, Verdict, read};
 use carnet_tests::Stage;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,11 @@ struct Folder<'s> {
     stage: &'s Stage,
     /// Empty, or ends with a slash.
     prefix: &'static str,
+    cannot: &'static [Ability],
 }
+
+/// "Hashes and ETags": every object has a CRC32C.
+const CLOUD_STORAGE_CANNOT: &[Ability] = &[Ability::NoDigest];
 
 impl Folder<'_> {
     fn name(&self, key: &Key) -> String {
@@ -38,6 +42,10 @@ impl Fixture for Folder<'_> {
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, ()> {
         std::fs::remove_file(self.path(key)).expect("a blob to remove");
         Box::pin(std::future::ready(()))
+    }
+
+    fn can(&self, ability: Ability) -> bool {
+        !self.cannot.contains(&ability)
     }
 
     /// A file cannot be a folder too, which a blob can; and a name has an end.
@@ -71,7 +79,7 @@ fn state(path: &Path, upload: &Upload) {
 async fn the_azure_source_conforms() {
     let stage = Stage::new().await;
     let source = stage.source().await.unwrap();
-    run(source, &Folder { stage: &stage, prefix: "" }).await;
+    run(source, &Folder { stage: &stage, prefix: "", cannot: &[] }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,5 +89,41 @@ async fn the_azure_source_conforms_below_a_prefix_with_neighbours() {
         stage.put(neighbour, "not yours");
     }
     let rooted = Rooted::new(stage.source().await.unwrap(), "in");
-    run(Arc::new(rooted), &Folder { stage: &stage, prefix: "in/" }).await;
+    run(Arc::new(rooted), &Folder { stage: &stage, prefix: "in/", cannot: &[] }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_google_source_conforms() {
+    let stage = Stage::new().await;
+    let source = stage.bucket().await.unwrap();
+    run(source, &Folder { stage: &stage, prefix: "", cannot: CLOUD_STORAGE_CANNOT }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_google_source_conforms_below_a_prefix_with_neighbours() {
+    let stage = Stage::new().await;
+    for neighbour in ["inner", "in0conformance/list/a", "conformance/list/x"] {
+        stage.put(neighbour, "not yours");
+    }
+    let rooted = Rooted::new(stage.bucket().await.unwrap(), "in");
+    run(Arc::new(rooted), &Folder { stage: &stage, prefix: "in/", cannot: CLOUD_STORAGE_CANNOT }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_store_is_checked_by_the_digest_it_keeps() {
+    let stage = Stage::new().await;
+    let verdict = async |source: Arc<dyn ObjectSource>, name: &str| {
+        let key = Key::parse(name).unwrap();
+        read(source, &key, ReadRequest::default()).await.unwrap().verdict()
+    };
+    let composite = Upload { without_digest: true, ..Upload::default() };
+    state(&stage.blobs().join("composite"), &composite);
+    stage.put("composite", "parts");
+    stage.put("whole", "one");
+    let (azure, google) = (stage.source().await.unwrap(), stage.bucket().await.unwrap());
+    let verified = |algorithm| Verdict::Verified { algorithm };
+    assert_eq!(verdict(azure.clone(), "whole").await, verified(Algorithm::Md5));
+    assert_eq!(verdict(azure, "composite").await, Verdict::NothingToCheck);
+    assert_eq!(verdict(google.clone(), "whole").await, verified(Algorithm::Crc32c));
+    assert_eq!(verdict(google, "composite").await, verified(Algorithm::Crc32c));
 }

@@ -1,1 +1,520 @@
+//! The Google source over a socket that answers as told: what is asked, and what becomes of answers.
 
+use super::*;
+use crate::digest::{Algorithm, Verdict};
+use crate::list::PageToken;
+use crate::object::{Match, Version};
+use crate::read::{read, read_to_vec};
+use carnet_federation::config::Env;
+use carnet_federation::{AccessToken, Secret};
+use futures_util::StreamExt as _;
+use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag};
+use google_cloud_auth::errors::CredentialsError;
+use http::header::{AUTHORIZATION, HeaderMap};
+use serde_json::json;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const TOKEN: &str = "ya29.the-token-itself";
+const BODY: &str = "0123456789";
+
+/// Gives `TOKEN`, or fails as told; numbers its tokens by how many were refused.
+#[derive(Debug, Default)]
+struct Given {
+    refusal: Option<Error>,
+    rejected: AtomicUsize,
+}
+
+impl Given {
+    fn give(&self) -> Result<String> {
+        match &self.refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(format!("{TOKEN}-{}", self.rejected.load(Ordering::Relaxed))),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Provider(Arc<Given>);
+
+impl CredentialsProvider for Provider {
+    async fn headers(
+        &self,
+        _: http::Extensions,
+    ) -> std::result::Result<CacheableResource<HeaderMap>, CredentialsError> {
+        let token = self.0.give().map_err(|error| CredentialsError::new(false, "no token", error))?;
+        let data = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
+        Ok(CacheableResource::New { entity_tag: EntityTag::new(), data })
+    }
+
+    async fn universe_domain(&self) -> Option<String> {
+        None
+    }
+}
+
+impl StorageCredential for Given {
+    fn token(&self) -> BoxFuture<'_, Result<AccessToken>> {
+        let expires_at = SystemTime::now() + Duration::from_secs(60);
+        let token = self.give().map(|token| AccessToken { secret: Secret::new(token), expires_at });
+        Box::pin(std::future::ready(token))
+    }
+
+    fn credentials(self: Arc<Self>) -> Credentials {
+        Credentials::from(Provider(self))
+    }
+
+    fn rejected(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some("service account reader".to_owned())
+    }
+}
+
+/// What is answered, in order: to calls of the API, and to reads of bytes.
+#[derive(Default)]
+struct Script {
+    api: Mutex<VecDeque<String>>,
+    media: Mutex<VecDeque<String>>,
+    asked: Mutex<Vec<String>>,
+}
+
+/// A loopback listener that gives one answer a connection, and keeps what it was asked.
+struct Store {
+    script: Arc<Script>,
+    credential: Arc<Given>,
+    source: Arc<CloudStorage>,
+}
+
+impl Store {
+    async fn answering(api: Vec<String>, media: Vec<String>) -> Self {
+        Self::with(api, media, Given::default()).await
+    }
+
+    async fn with(api: Vec<String>, media: Vec<String>, credential: Given) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let script = Arc::new(Script {
+            api: Mutex::new(api.into()),
+            media: Mutex::new(media.into()),
+            ..Script::default()
+        });
+        tokio::spawn(serve(listener, script.clone()));
+        let http = Http::from_env(&Env::default()).unwrap();
+        let credential = Arc::new(credential);
+        let source = CloudStorage::new(&http, credential.clone(), &endpoint, "box").unwrap();
+        Self { script, credential, source: Arc::new(source) }
+    }
+
+    /// The requests with or without `alt=media`, in order.
+    fn asked(&self, media: bool) -> Vec<String> {
+        let asked = self.script.asked.lock().unwrap();
+        asked.iter().filter(|head| head.contains("alt=media") == media).cloned().collect()
+    }
+
+    async fn open(&self, request: ReadRequest) -> Result<Opened> {
+        self.source.open(&key("a/b"), &request).await
+    }
+
+    async fn refused(&self, request: ReadRequest) -> Error {
+        self.open(request).await.map(|_| ()).unwrap_err()
+    }
+
+    async fn bytes(&self) -> Result<(Vec<u8>, Verdict)> {
+        let read = read_to_vec(self.source.clone(), &key("a/b"), ReadRequest::default(), 100).await;
+        read.map(|(_, bytes, verdict)| (bytes, verdict))
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Script>) {
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        tokio::spawn(converse(socket, script.clone()));
+    }
+}
+
+async fn converse(mut socket: TcpStream, script: Arc<Script>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let answers = if head.contains("alt=media") { &script.media } else { &script.api };
+    script.asked.lock().unwrap().push(head);
+    let answer = answers.lock().unwrap().pop_front().expect("an answer for every request");
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+}
+
+fn key(name: &str) -> Key {
+    Key::parse(name).unwrap()
+}
+
+fn range(range: ByteRange) -> ReadRequest {
+    ReadRequest { range: Some(range), ..ReadRequest::default() }
+}
+
+/// `headers` are lines without their ends.
+fn answer(status: &str, headers: &[&str], body: &str) -> String {
+    let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\nx-guploader-uploadid: up-1\r\n");
+    for header in headers {
+        head += &format!("{header}\r\n");
+    }
+    head + "\r\n" + body
+}
+
+fn json_answer(status: &str, body: &serde_json::Value) -> String {
+    let body = body.to_string();
+    answer(status, &[&format!("content-length: {}", body.len()), "content-type: application/json"], &body)
+}
+
+/// The metadata of a ten-byte object in a version.
+fn metadata(generation: i64) -> String {
+    metadata_of("a/b", generation)
+}
+
+fn metadata_of(name: &str, generation: i64) -> String {
+    let crc32c = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        crc32c::crc32c(BODY.as_bytes()).to_be_bytes(),
+    );
+    let resource = json!({
+        "name": name, "generation": generation.to_string(), "size": "10", "updated": "1994-11-06T08:49:37Z",
+        "crc32c": crc32c,
+    });
+    json_answer("200 OK", &resource)
+}
+
+/// The whole object, of which `sent` bytes really come.
+fn media(generation: i64, sent: usize) -> String {
+    let generation = format!("x-goog-generation: {generation}");
+    answer("200 OK", &[&generation, "content-length: 10"], &BODY[..sent])
+}
+
+fn part(generation: i64, range: std::ops::Range<usize>) -> String {
+    let generation = format!("x-goog-generation: {generation}");
+    let content_range = format!("content-range: bytes {}-{}/10", range.start, range.end - 1);
+    let length = format!("content-length: {}", range.len());
+    answer("206 Partial Content", &[&generation, &content_range, &length], &BODY[range])
+}
+
+fn refusal(status: &str, reason: &str, message: &str) -> String {
+    let detail = json!({"message": message, "domain": "global", "reason": reason});
+    json_answer(status, &json!({"error": {"code": 0, "message": message, "errors": [detail]}}))
+}
+
+/// As it comes where bytes were asked for.
+fn bare(status: &str, message: &str) -> String {
+    answer(status, &[&format!("content-length: {}", message.len()), "content-type: text/html"], message)
+}
+
+fn query_of(head: &str) -> Vec<(String, String)> {
+    let url = Url::parse(&format!("http://h{}", head.split(' ').nth(1).unwrap())).unwrap();
+    let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    pairs.sort();
+    pairs
+}
+
+fn has(head: &str, name: &str, value: &str) -> bool {
+    query_of(head).contains(&(name.to_owned(), value.to_owned()))
+}
+
+#[tokio::test]
+async fn a_read_is_two_calls_at_once_for_one_encoded_name() {
+    let odd = key("dir/a b+c%2f#?é");
+    let store = Store::answering(vec![metadata_of("dir/a b+c%2f#?é", 7)], vec![media(7, 10)]).await;
+    let request = ReadRequest { version: Some(Version::parse("7").unwrap()), ..ReadRequest::default() };
+    let reading = read(store.source.clone(), &odd, request).await.unwrap();
+    assert_eq!(reading.verdict(), Verdict::Verified { algorithm: Algorithm::Crc32c });
+    let bytes: Vec<_> = reading.map(|chunk| chunk.unwrap().to_vec()).collect().await;
+    assert_eq!(bytes.concat(), BODY.as_bytes());
+    let ([api], [media]) = (store.asked(false).try_into().unwrap(), store.asked(true).try_into().unwrap());
+    for head in [&api, &media] {
+        let path = head.split([' ', '?']).nth(1).unwrap();
+        let path = percent_encoding::percent_decode_str(path.strip_prefix("/storage/v1/b/box/o/").unwrap());
+        assert_eq!(path.decode_utf8().unwrap(), odd.as_str());
+        assert_eq!(head.split(' ').nth(1).unwrap().matches('/').count(), 6, "one segment: {head}");
+        assert!(head.contains("\r\nauthorization: Bearer ya29.the-token-itself-0\r\n"), "{head}");
+        assert!(has(head, "ifGenerationMatch", "7"), "{head}");
+    }
+    // As it is stored, whatever that is.
+    assert!(media.contains("\r\naccept-encoding: gzip\r\n") && !media.contains("\r\nrange:"), "{media}");
+}
+
+#[tokio::test]
+async fn ranges_on_the_wire_are_the_ones_asked_for() {
+    for (asked, line, expected) in [
+        (ByteRange::Between { first: 2, last: 4 }, "range: bytes=2-4\r\n", 2..5),
+        (ByteRange::From(7), "range: bytes=7-\r\n", 7..10),
+        (ByteRange::Between { first: 1, last: u64::MAX }, "range: bytes=1-\r\n", 1..10),
+        (ByteRange::Last(3), "range: bytes=-3\r\n", 7..10),
+        (ByteRange::Last(u64::MAX), "range: bytes=-9223372036854775807\r\n", 0..10),
+    ] {
+        let store = Store::answering(vec![metadata(7)], vec![part(7, expected.clone())]).await;
+        let opened = store.open(range(asked)).await.unwrap();
+        assert_eq!(opened.range, expected.start as u64..expected.end as u64);
+        assert!(store.asked(true)[0].contains(line), "{line:?} in {}", store.asked(true)[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_range_without_a_byte_in_it_is_refused_by_what_is_known() {
+    for none in [ByteRange::Last(0), ByteRange::Between { first: 5, last: 2 }, ByteRange::From(u64::MAX)] {
+        let store = Store::answering(vec![metadata(7)], vec![]).await;
+        assert_eq!(store.refused(range(none)).await.kind(), Kind::OutOfRange, "{none:?}");
+        let missing = refusal("404 Not Found", "notFound", "No such object: box/a/b");
+        let store = Store::answering(vec![missing], vec![]).await;
+        assert_eq!(store.refused(range(none)).await.kind(), Kind::NotFound, "{none:?}");
+    }
+    let past = ByteRange::Between { first: 10, last: (i64::MAX - 1) as u64 };
+    for media in [bare("416 Requested Range Not Satisfiable", "no"), media(7, 10)] {
+        let store = Store::answering(vec![metadata(7)], vec![media]).await;
+        assert_eq!(store.refused(range(past)).await.kind(), Kind::OutOfRange);
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_answer_is_resumed_and_not_believed() {
+    // With a length that did not come, and without one.
+    let unframed = media(7, 6).replace("content-length: 10", "x-goog-stored-content-length: 10");
+    for cut in [media(7, 6), unframed] {
+        let store = Store::answering(vec![metadata(7), metadata(7)], vec![cut, part(7, 6..10)]).await;
+        let verified = Verdict::Verified { algorithm: Algorithm::Crc32c };
+        assert_eq!(store.bytes().await.unwrap(), (BODY.into(), verified));
+        let again = &store.asked(true)[1];
+        assert!(again.contains("range: bytes=6-9\r\n") && has(again, "ifGenerationMatch", "7"), "{again}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_longer_than_its_range_is_an_error() {
+    // The server ignores the range and sends everything, as HTTP lets it; the client would take it.
+    let whole = || media(7, 10);
+    let store = Store::answering(vec![metadata(7), metadata(7)], vec![whole(), whole()]).await;
+    let request = range(ByteRange::Between { first: 2, last: 4 });
+    let reading = read(store.source.clone(), &key("a/b"), request).await.unwrap();
+    let read: Vec<_> = reading.collect().await;
+    assert_eq!(read.last().unwrap().as_ref().unwrap_err().kind(), Kind::Malformed);
+    let handed_out: usize = read.iter().flatten().map(|chunk| chunk.len()).sum();
+    assert!(handed_out < 3, "the last chunk is never handed out: {handed_out} bytes were");
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_read_once_more_and_never_handed_out() {
+    let wrong = || media(7, 10).replace(BODY, "012345678X");
+    let store = Store::answering(vec![metadata(7), metadata(7)], vec![wrong(), wrong()]).await;
+    let error = store.bytes().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Malformed);
+    assert!(error.message().contains("CRC32C"), "{error}");
+}
+
+#[tokio::test]
+async fn what_changes_between_the_two_calls_is_read_in_one_version() {
+    let store = Store::answering(vec![metadata(7)], vec![media(8, 10), media(7, 10)]).await;
+    let opened = store.open(ReadRequest::default()).await.unwrap();
+    assert_eq!(opened.meta.version.as_str(), "\"7\"");
+    assert!(has(&store.asked(true)[1], "ifGenerationMatch", "7"));
+    // The version that is known is gone: a fresh try may do, of which the caller knows nothing.
+    let gone = bare("412 Precondition Failed", "no");
+    let store =
+        Store::answering(vec![metadata(7), metadata(8)], vec![media(8, 10), gone, media(8, 10)]).await;
+    let reading = read(store.source.clone(), &key("a/b"), ReadRequest::default()).await.unwrap();
+    assert_eq!(reading.meta().version.as_str(), "\"8\"");
+    // Who asked for a version is told.
+    let changed = || refusal("412 Precondition Failed", "conditionNotMet", "no");
+    let store = Store::answering(vec![changed()], vec![media(8, 10)]).await;
+    let pinned = ReadRequest { version: Some(Version::parse("7").unwrap()), ..ReadRequest::default() };
+    assert_eq!(store.refused(pinned).await.kind(), Kind::Changed);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_no_generation_is_decided_of_an_object_that_exists() {
+    let foreign = || Some(Match::Version(Version::parse("\"0x8D\"").unwrap()));
+    for (conditions, kind) in [
+        (Conditions { if_match: foreign(), if_none_match: None }, Kind::Changed),
+        (Conditions { if_match: None, if_none_match: Some(Match::Any) }, Kind::NotModified),
+    ] {
+        let request = ReadRequest { conditions: conditions.clone(), ..ReadRequest::default() };
+        let store = Store::answering(vec![metadata(7), metadata(7)], vec![]).await;
+        assert_eq!(store.refused(request.clone()).await.kind(), kind);
+        assert_eq!(store.source.head(&key("a/b"), &conditions).await.unwrap_err().kind(), kind);
+        let missing = refusal("404 Not Found", "notFound", "No such object: box/a/b");
+        let store = Store::answering(vec![missing], vec![]).await;
+        assert_eq!(store.refused(request).await.kind(), Kind::NotFound);
+    }
+    let conditions = Conditions { if_match: None, if_none_match: foreign() };
+    let store = Store::answering(vec![metadata(7)], vec![]).await;
+    store.source.head(&key("a/b"), &conditions).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let refused = || refusal("401 Unauthorized", "authError", "Invalid Credentials");
+    let media = vec![bare("401 Unauthorized", "Invalid Credentials"), media(7, 10)];
+    let store = Store::answering(vec![refused(), metadata(7)], media).await;
+    store.bytes().await.unwrap();
+    for asked in [store.asked(false), store.asked(true)] {
+        assert!(asked[asked.len() - 1].contains("Bearer ya29.the-token-itself-1"), "{asked:?}");
+    }
+    let store = Store::answering(vec![refused(), refused()], vec![]).await;
+    let error = crate::head(&*store.source, &key("a/b"), &Conditions::default()).await.unwrap_err();
+    assert_eq!((error.kind(), store.credential.rejected.load(Ordering::Relaxed)), (Kind::Unauthenticated, 1));
+    assert_eq!(error.presented(), Some("service account reader"));
+}
+
+#[tokio::test]
+async fn a_refusal_by_the_token_service_stays_one() {
+    let refusal = Error::new(Hop::Exchange, Kind::Refused, "sts", "no").with_code("unauthorized_client");
+    let store = Store::with(vec![], vec![], Given { refusal: Some(refusal), ..Given::default() }).await;
+    let media = store.source.client.read(&key("a"), &Terms::default(), None).await.map(|_| ());
+    for error in [
+        media.unwrap_err(),
+        store.refused(ReadRequest::default()).await,
+        store.source.list(&ListRequest::default()).await.unwrap_err(),
+        store.source.head(&key("a"), &Conditions::default()).await.unwrap_err(),
+    ] {
+        let expected = (Hop::Exchange, Kind::Refused, Some("unauthorized_client"));
+        assert_eq!((error.hop(), error.kind(), error.code()), expected);
+    }
+}
+
+#[tokio::test]
+async fn answers_become_errors_of_their_kind() {
+    for (status, reason, kind) in [
+        ("304 Not Modified", None, Kind::NotModified),
+        ("400 Bad Request", Some("invalid"), Kind::Malformed),
+        ("401 Unauthorized", Some("authError"), Kind::Unauthenticated),
+        ("403 Forbidden", Some("forbidden"), Kind::Forbidden),
+        ("403 Forbidden", Some("rateLimitExceeded"), Kind::Throttled),
+        ("404 Not Found", Some("notFound"), Kind::NotFound),
+        ("408 Request Timeout", Some("requestTimeout"), Kind::Unavailable),
+        ("412 Precondition Failed", Some("conditionNotMet"), Kind::Changed),
+        ("416 Requested Range Not Satisfiable", Some("requestedRangeNotSatisfiable"), Kind::OutOfRange),
+        ("429 Too Many Requests", Some("rateLimitExceeded"), Kind::Throttled),
+        ("500 Internal Server Error", Some("backendError"), Kind::Unavailable),
+        ("503 Service Unavailable", Some("backendError"), Kind::Unavailable),
+    ] {
+        let later =
+            |answer: String| answer.replace("connection: close", "connection: close\r\nretry-after: 7");
+        let api = match reason {
+            Some(reason) => later(refusal(status, reason, "sig=secret")),
+            None => answer(status, &[], ""),
+        };
+        // The bytes' refusal alone, and both.
+        let store =
+            Store::answering(vec![metadata(7), api], vec![later(bare(status, "sig=secret")); 2]).await;
+        let pinned = || ReadRequest { version: Some(Version::parse("7").unwrap()), ..ReadRequest::default() };
+        let (by_media, by_both) = (store.refused(pinned()).await, store.refused(pinned()).await);
+        assert_eq!((by_media.code(), by_both.code()), (None, reason), "{status}");
+        for error in [by_media, by_both] {
+            assert_eq!((error.kind(), error.status()), (kind, status[..3].parse().ok()), "{status}");
+            assert_eq!(error.request_id(), Some("up-1"), "{status}");
+            if kind.is_transient() {
+                assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{status}");
+            }
+            let shown = format!("{error} {error:?}");
+            for secret in [TOKEN, "sig=secret", "Bearer"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+        // One call each and no retry of the client's own: those are ours to make.
+        assert!(store.asked(true).len() <= 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_told_from_a_missing_object() {
+    for (message, expected) in [
+        ("The specified bucket does not exist.", "no such bucket"),
+        ("No such object: box/a/b", "no such object"),
+    ] {
+        let store = Store::answering(vec![refusal("404 Not Found", "notFound", message)], vec![]).await;
+        let error = store.source.head(&key("a/b"), &Conditions::default()).await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::NotFound, expected));
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_none_are_malformed() {
+    for media in [
+        answer("200 OK", &["content-length: 10"], BODY),
+        answer("200 OK", &["x-goog-generation: 7"], BODY),
+        answer("206 Partial Content", &["x-goog-generation: 7", "content-range: none"], BODY),
+    ] {
+        let store = Store::answering(vec![metadata(7)], vec![media.clone()]).await;
+        assert_eq!(store.refused(ReadRequest::default()).await.kind(), Kind::Malformed, "{media}");
+    }
+    let page = || answer("200 OK", &["content-length: 20"], "<html>sign in</html>");
+    let store = Store::answering(vec![page(), page()], vec![]).await;
+    let listing = store.source.list(&ListRequest::default()).await.unwrap_err();
+    let head = store.source.head(&key("a/b"), &Conditions::default()).await.unwrap_err();
+    assert_eq!((listing.hop(), listing.kind(), head.kind()), (Hop::List, Kind::Malformed, Kind::Malformed));
+    assert!(!format!("{listing:?}{head:?}").contains("sign in"));
+    let store = Store::answering(vec![metadata_of("a/c", 7)], vec![]).await;
+    let other = store.source.head(&key("a/b"), &Conditions::default()).await.unwrap_err();
+    assert_eq!(other.kind(), Kind::Malformed);
+}
+
+#[tokio::test]
+async fn nobody_there_is_unavailable() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}").parse().unwrap();
+    let http = Http::from_env(&Env::default()).unwrap();
+    let source = CloudStorage::new(&http, Arc::new(Given::default()), &endpoint, "box").unwrap();
+    let head = source.head(&key("a"), &Conditions::default()).await.unwrap_err();
+    let media = source.client.read(&key("a"), &Terms::default(), None).await.map(|_| ()).unwrap_err();
+    for error in [head, media] {
+        assert_eq!((error.kind(), error.message()), (Kind::Unavailable, "no connection"));
+    }
+}
+
+#[tokio::test]
+async fn only_https_and_names_of_buckets_are_taken() {
+    let http = Http::from_env(&Env::default()).unwrap();
+    for (endpoint, bucket) in
+        [("http://storage.googleapis.com", "box"), ("https://storage.googleapis.com", "b/x")]
+    {
+        let source = CloudStorage::new(&http, Arc::new(Given::default()), &endpoint.parse().unwrap(), bucket);
+        assert_eq!(source.map(|_| ()).unwrap_err().kind(), Kind::NotConfigured, "{endpoint} {bucket}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_asks_for_what_the_request_says() {
+    let page = json_answer("200 OK", &json!({"prefixes": ["p q/r/"], "nextPageToken": "m2"}));
+    let store = Store::answering(vec![page], vec![]).await;
+    let request = ListRequest {
+        prefix: "p q/&x=1".into(),
+        delimiter: Some("/".into()),
+        page_size: Some(99_999),
+        page_token: Some(PageToken::new("m&1")),
+        start_from: Some("p q/s".into()),
+    };
+    let page = store.source.list(&request).await.unwrap();
+    assert_eq!((page.prefixes, page.next), (vec!["p q/r/".to_owned()], Some(PageToken::new("m2"))));
+    let asked = store.asked(false)[0].clone();
+    let expected = [
+        ("delimiter", "/"),
+        ("fields", resource::LIST_FIELDS),
+        ("maxResults", "1000"),
+        ("pageToken", "m&1"),
+        ("prefix", "p q/&x=1"),
+        ("startOffset", "p q/s"),
+    ];
+    assert_eq!(query_of(&asked), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert!(asked.starts_with("GET /storage/v1/b/box/o?"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_token_the_store_never_gave_is_the_callers_fault() {
+    let bad = || refusal("400 Bad Request", "invalid", "Invalid argument.");
+    let store = Store::answering(vec![bad(), bad()], vec![]).await;
+    let request = ListRequest { page_token: Some(PageToken::new("made up")), ..ListRequest::default() };
+    assert_eq!(store.source.list(&request).await.unwrap_err().kind(), Kind::OutOfRange);
+    assert_eq!(store.source.list(&ListRequest::default()).await.unwrap_err().kind(), Kind::Malformed);
+}
