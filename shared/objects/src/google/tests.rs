@@ -390,7 +390,6 @@ async fn answers_become_errors_of_their_kind() {
         ("400 Bad Request", Some("invalid"), Kind::Malformed),
         ("401 Unauthorized", Some("authError"), Kind::Unauthenticated),
         ("403 Forbidden", Some("forbidden"), Kind::Forbidden),
-        ("403 Forbidden", Some("rateLimitExceeded"), Kind::Throttled),
         ("404 Not Found", Some("notFound"), Kind::NotFound),
         ("408 Request Timeout", Some("requestTimeout"), Kind::Unavailable),
         ("412 Precondition Failed", Some("conditionNotMet"), Kind::Changed),
@@ -425,6 +424,14 @@ async fn answers_become_errors_of_their_kind() {
         // One call each and no retry of the client's own: those are ours to make.
         assert!(store.asked(true).len() <= 2, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_limit_is_not_taken_for_a_denial() {
+    let limited = refusal("403 Forbidden", "rateLimitExceeded", "Slow down");
+    let store = Store::answering(vec![limited], vec![]).await;
+    let error = store.source.head(&key("a/b"), &Conditions::default()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Throttled, Some("rateLimitExceeded")));
 }
 
 #[tokio::test]
