@@ -11,11 +11,18 @@ from types import SimpleNamespace
 
 import boto3
 import pytest
+import requests
 from azure.identity import ClientAssertionCredential
 from azure.storage.blob import BlobServiceClient
 from botocore.config import Config
+from google.auth import identity_pool
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.cloud import storage
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 AUDIENCE = "api://AzureADTokenExchange"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+READ_ONLY = ["https://www.googleapis.com/auth/devstorage.read_only"]
 
 
 @pytest.fixture(scope="session")
@@ -89,3 +96,84 @@ def blobs(state, mint):
         )
 
     return service
+
+
+class Nowhere(BaseAdapter):
+    """google-auth asks iamcredentials.googleapis.com, whatever endpoints it is given, where a token
+    may be used. It does without an answer."""
+
+    def send(self, request, **_options):
+        raise requests.ConnectionError(f"{request.url} is none of the stand-ins")
+
+    def close(self):
+        pass
+
+
+def trusting(state, session):
+    session.verify = state.ca_file
+    # A CA or a proxy of the environment would win over it.
+    session.trust_env = False
+    session.mount("https://", Nowhere())
+    session.mount("https://127.0.0.1", HTTPAdapter())
+    return session
+
+
+class Outbound(identity_pool.SubjectTokenSupplier):
+    """The proof is fetched by code: the account's outbound token."""
+
+    def __init__(self, mint):
+        self.mint = mint
+
+    def get_subject_token(self, context, request):
+        return self.mint(context.audience)
+
+
+def outbound(state, mint, **changed):
+    settings = {
+        "audience": state.google.audience,
+        "subject_token_type": JWT,
+        "token_url": f"{state.google.sts}/v1/token",
+        "subject_token_supplier": Outbound(mint),
+        "scopes": READ_ONLY,
+    }
+    return identity_pool.Credentials(**{**settings, **changed})
+
+
+def acting_as(state, email):
+    """The options with which credentials go on to be a service account."""
+    path = f"v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+    return {"service_account_impersonation_url": f"{state.google.iam_credentials}/{path}"}
+
+
+@pytest.fixture(scope="session")
+def request_to(state):
+    """What google-auth makes its own calls with."""
+    return Request(trusting(state, requests.Session()))
+
+
+@pytest.fixture(scope="session")
+def storage_as(state, request_to):
+    def client(credentials, session=None):
+        session = session or AuthorizedSession(credentials, auth_request=request_to)
+        return storage.Client(
+            project="carnet-test",
+            credentials=credentials,
+            client_options={"api_endpoint": state.google.storage},
+            _http=trusting(state, session),
+        )
+
+    return client
+
+
+@pytest.fixture(scope="session")
+def bucket(state, mint, storage_as):
+    return storage_as(outbound(state, mint)).bucket("carnet-test-archive")
+
+
+@pytest.fixture
+def fault(state):
+    """Spoils requests: `HOP/PATH=FAULT`, until the test is over."""
+    session = trusting(state, requests.Session())
+    session.mount("http://127.0.0.1", HTTPAdapter())
+    yield lambda rule: session.put(f"{state.control}/faults", data=rule).raise_for_status()
+    session.delete(f"{state.control}/faults").raise_for_status()

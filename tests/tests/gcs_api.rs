@@ -74,7 +74,7 @@ async fn gzip_encoded_objects_come_as_stored() {
     let stored = b"\x1f\x8b these are the bytes that lie there";
     api.stage.put("page.html", stored);
     let sidecar = r#"{"page.html":{"content_encoding":"gzip","content_type":"text/html"}}"#;
-    std::fs::write(api.stage.blobs().join(carnet_localclouds::SIDECAR), sidecar).unwrap();
+    std::fs::write(api.stage.blobs().join(carnet_localclouds::google_storage::SIDECAR), sidecar).unwrap();
     let url = format!("{}/gcs/archive/page.html", api.stage.api("gcs-api"));
     let answer = api.stage.client().get(url).send().await.unwrap();
     assert_eq!(answer.headers()["content-encoding"], "gzip");

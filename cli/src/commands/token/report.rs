@@ -67,11 +67,12 @@ impl Traded {
     }
 }
 
+fn title(out: &mut impl Write, what: &str, note: &str) -> io::Result<()> {
+    writeln!(out, "\n{HEADING}Fits {what}{HEADING:#} {QUIET}({note}){QUIET:#}")
+}
+
 impl Fits<'_> {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let title = |out: &mut _, what: &str, note: &str| {
-            writeln!(out, "\n{HEADING}Fits {what}{HEADING:#} {QUIET}({note}){QUIET:#}")
-        };
         match self {
             Fits::FederatedCredential { issuer, subject, audiences } => {
                 title(out, "the federated credential", "all compared exactly, letter case included")?;

@@ -58,13 +58,12 @@ async fn serve(
     }
 }
 
+/// To Google's APIs `null` is as good as nothing, and Google's own libraries send it.
 #[derive(Deserialize)]
 struct Wanted {
-    #[serde(default)]
-    scope: Vec<String>,
+    scope: Option<Vec<String>>,
     lifetime: Option<String>,
-    #[serde(default)]
-    delegates: Vec<String>,
+    delegates: Option<Vec<String>>,
 }
 
 fn generate(
@@ -76,20 +75,21 @@ fn generate(
 ) -> Result<Granted, ApiError> {
     let caller = caller(handle, headers)?;
     let wanted: Wanted = serde_json::from_slice(body).map_err(|_| api_errors::invalid_argument())?;
-    if project != "-" || wanted.scope.is_empty() || wanted.scope.iter().any(String::is_empty) {
+    let scopes = wanted.scope.unwrap_or_default();
+    if project != "-" || scopes.is_empty() || scopes.iter().any(String::is_empty) {
         return Err(api_errors::invalid_argument());
     }
     let lifetime = wanted.lifetime.as_deref().map_or(Some(DEFAULT_LIFETIME), seconds);
     let lifetime = lifetime.filter(|life| !life.is_zero()).ok_or_else(api_errors::invalid_argument)?;
     let email = {
         let world = handle.world();
-        let email = follow(&world.google, &caller, &wanted.delegates, account)?;
+        let email = follow(&world.google, &caller, &wanted.delegates.unwrap_or_default(), account)?;
         email.to_owned()
     };
     if lifetime > MAX_LIFETIME {
         return Err(api_errors::lifetime(&email));
     }
-    Ok(grant(handle, &email, wanted.scope, lifetime))
+    Ok(grant(handle, &email, scopes, lifetime))
 }
 
 /// Federated identities and service accounts alike, if their token reaches so far.
