@@ -128,3 +128,61 @@ fn read_range(range: ByteRange) -> ReadRange {
         ByteRange::Between { first, .. } => ReadRange::offset(first),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carnet_federation::config::Env;
+    use carnet_federation::http::Http;
+    use carnet_federation::http::rest::IDLE;
+    use futures_util::TryStreamExt as _;
+    use google_cloud_auth::credentials::anonymous;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::SystemTime;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Says the same on every request, and leaves the connection open for the next.
+    async fn converse(mut socket: TcpStream) {
+        let mut head = Vec::new();
+        while let Ok(byte) = socket.read_u8().await {
+            head.push(byte);
+            if head.ends_with(b"\r\n\r\n") {
+                head.clear();
+                let answer = "HTTP/1.1 200 OK\r\nx-goog-generation: 7\r\ncontent-length: 2\r\n\r\nhi";
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    async fn counting(listener: TcpListener, connections: Arc<AtomicUsize>) {
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(converse(socket));
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_that_rested_too_long_are_left_behind() {
+        // Sets the process's TLS provider, as it does in every program.
+        Http::from_env(&Env::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(counting(listener, connections.clone()));
+        let mut client = Client::new(anonymous::Builder::new().build(), &endpoint, "box", "store");
+        let key = Key::parse("a").unwrap();
+        for (rested, expected) in
+            [(Duration::ZERO, 1), (Duration::ZERO, 1), (IDLE * 2, 2), (Duration::ZERO, 2)]
+        {
+            client.rest = Rest::since(SystemTime::now() - rested);
+            let media = client.read(&key, &Terms::default(), None).await.unwrap();
+            let chunks: Vec<Bytes> = media.body.try_collect().await.unwrap();
+            assert_eq!(
+                (chunks.concat().as_slice(), connections.load(Ordering::Relaxed)),
+                (&b"hi"[..], expected)
+            );
+        }
+    }
+}
