@@ -22,7 +22,7 @@ use carnet_localclouds::lambda::Function;
 use carnet_localclouds::server::{self, Listening, Transport};
 use carnet_localclouds::{Local, Options, World, google_storage};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
-use carnet_objects::google::{CloudStorage, SCOPE};
+use carnet_objects::google::{Bucket, CloudStorage, SCOPE};
 use carnet_trust::config::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -214,10 +214,10 @@ impl Stage {
     }
 
     /// The bucket, through the official client.
-    pub async fn bucket(&self) -> Result<Arc<CloudStorage>> {
+    pub async fn bucket(&self) -> Result<Arc<Bucket>> {
         let credential = GoogleCredential::new(self.google(|_| {}).await?, Scope::new(SCOPE));
         let endpoint = self.plain_storage.base_url.parse().expect("a listener's URL");
-        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, BUCKET)?))
+        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint)?.bucket(BUCKET)?))
     }
 
     /// The container, through the official client.

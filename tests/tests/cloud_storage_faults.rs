@@ -3,7 +3,7 @@
 //! end.
 
 use carnet_localclouds::faults::{Fault, Hop, Rule, Seen};
-use carnet_objects::google::CloudStorage;
+use carnet_objects::google::Bucket;
 use carnet_objects::{ByteRange, Error, Key, Kind, ReadRequest, Reading, read, read_to_vec};
 use carnet_tests::{BUCKET, Stage, secrecy};
 use futures_util::StreamExt as _;
@@ -16,7 +16,7 @@ const NAME: &str = "big.bin";
 
 struct Shelf {
     stage: Stage,
-    source: Arc<CloudStorage>,
+    source: Arc<Bucket>,
     bytes: Vec<u8>,
 }
 

@@ -26,11 +26,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Client {
     credentials: Credentials,
     endpoint: String,
-    /// `projects/_/buckets/..`
-    bucket: String,
     target: String,
     made: Mutex<Option<Storage>>,
     rest: Rest,
+}
+
+/// Where objects are read, and what errors call it.
+pub(super) struct At {
+    /// `projects/_/buckets/..`
+    pub bucket: String,
+    pub target: String,
 }
 
 /// An answer with bytes.
@@ -40,12 +45,11 @@ pub(super) struct Media {
 }
 
 impl Client {
-    pub(super) fn new(credentials: Credentials, endpoint: &Url, bucket: &str, target: &str) -> Self {
+    pub(super) fn new(credentials: Credentials, endpoint: &Url, target: String) -> Self {
         Self {
             credentials,
             endpoint: endpoint.as_str().trim_end_matches('/').to_owned(),
-            bucket: format!("projects/_/buckets/{bucket}"),
-            target: target.to_owned(),
+            target,
             made: Mutex::default(),
             rest: Rest::begin(),
         }
@@ -86,8 +90,14 @@ impl Client {
         })
     }
 
-    pub(super) async fn read(&self, key: &Key, terms: &Terms, range: Option<ByteRange>) -> Result<Media> {
-        let mut read = self.current().await?.read_object(&self.bucket, key.as_str()).compute_crc32c(false);
+    pub(super) async fn read(
+        &self,
+        at: &At,
+        key: &Key,
+        terms: &Terms,
+        range: Option<ByteRange>,
+    ) -> Result<Media> {
+        let mut read = self.current().await?.read_object(&at.bucket, key.as_str()).compute_crc32c(false);
         if let Some(generation) = terms.is {
             read = read.set_if_generation_match(generation);
         }
@@ -97,8 +107,8 @@ impl Client {
         if let Some(range) = range {
             read = read.set_read_range(read_range(range));
         }
-        let response = read.send().await.map_err(|error| errors::of_client(&self.target, &error))?;
-        Ok(Media { generation: response.object().generation, body: body(response, self.target.clone()) })
+        let response = read.send().await.map_err(|error| errors::of_client(&at.target, &error))?;
+        Ok(Media { generation: response.object().generation, body: body(response, at.target.clone()) })
     }
 }
 
@@ -171,13 +181,14 @@ mod tests {
         let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
         tokio::spawn(counting(listener, connections.clone()));
-        let mut client = Client::new(anonymous::Builder::new().build(), &endpoint, "box", "store");
+        let mut client = Client::new(anonymous::Builder::new().build(), &endpoint, "store".into());
+        let at = At { bucket: "projects/_/buckets/box".into(), target: "store/box".into() };
         let key = Key::parse("a").unwrap();
         for (rested, expected) in
             [(Duration::ZERO, 1), (Duration::ZERO, 1), (IDLE * 2, 2), (Duration::ZERO, 2)]
         {
             client.rest = Rest::since(SystemTime::now() - rested);
-            let media = client.read(&key, &Terms::default(), None).await.unwrap();
+            let media = client.read(&at, &key, &Terms::default(), None).await.unwrap();
             let chunks: Vec<Bytes> = media.body.try_collect().await.unwrap();
             assert_eq!(
                 (chunks.concat().as_slice(), connections.load(Ordering::Relaxed)),

@@ -2,11 +2,16 @@
 
 mod store;
 
+use super::terms::Terms;
 use super::*;
 use crate::digest::{Algorithm, Verdict};
+use crate::list::ListRequest;
 use crate::list::PageToken;
+use crate::object::Conditions;
 use crate::object::{Match, Version};
+use crate::range::ByteRange;
 use crate::read::read;
+use crate::source::{ObjectSource, ReadRequest};
 use carnet_federation::config::Env;
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -162,7 +167,8 @@ async fn a_refused_token_is_replaced_once() {
 async fn a_refusal_by_the_token_service_stays_one() {
     let refusal = Error::new(Hop::Exchange, Kind::Refused, "sts", "no").with_code("unauthorized_client");
     let store = Store::with(vec![], vec![], Given { refusal: Some(refusal), ..Given::default() }).await;
-    let media = store.source.client.read(&key("a"), &Terms::default(), None).await.map(|_| ());
+    let media =
+        store.source.client.read(&store.source.at, &key("a"), &Terms::default(), None).await.map(|_| ());
     for error in [
         media.unwrap_err(),
         store.refused(ReadRequest::default()).await,
@@ -263,9 +269,11 @@ async fn nobody_there_is_unavailable() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let endpoint = format!("http://127.0.0.1:{port}").parse().unwrap();
     let http = Http::from_env(&Env::default()).unwrap();
-    let source = CloudStorage::new(&http, Arc::new(Given::default()), &endpoint, "box").unwrap();
+    let source =
+        CloudStorage::new(&http, Arc::new(Given::default()), &endpoint).unwrap().bucket("box").unwrap();
     let head = source.head(&key("a"), &Conditions::default()).await.unwrap_err();
-    let media = source.client.read(&key("a"), &Terms::default(), None).await.map(|_| ()).unwrap_err();
+    let media =
+        source.client.read(&source.at, &key("a"), &Terms::default(), None).await.map(|_| ()).unwrap_err();
     for error in [head, media] {
         assert_eq!((error.kind(), error.message()), (Kind::Unavailable, "no connection"));
     }
@@ -277,7 +285,8 @@ async fn only_https_and_names_of_buckets_are_taken() {
     for (endpoint, bucket) in
         [("http://storage.googleapis.com", "box"), ("https://storage.googleapis.com", "b/x")]
     {
-        let source = CloudStorage::new(&http, Arc::new(Given::default()), &endpoint.parse().unwrap(), bucket);
+        let storage = CloudStorage::new(&http, Arc::new(Given::default()), &endpoint.parse().unwrap());
+        let source = storage.and_then(|storage| storage.bucket(bucket));
         assert_eq!(source.map(|_| ()).unwrap_err().kind(), Kind::NotConfigured, "{endpoint} {bucket}");
     }
 }

@@ -1,7 +1,7 @@
 //! A store that answers as told, and a credential that gives tokens of its own.
 
 use crate::digest::Verdict;
-use crate::google::{CloudStorage, StorageCredential};
+use crate::google::{Bucket, CloudStorage, StorageCredential};
 use crate::key::Key;
 use crate::range::ByteRange;
 use crate::read::read_to_vec;
@@ -90,7 +90,7 @@ struct Script {
 pub(super) struct Store {
     script: Arc<Script>,
     pub credential: Arc<Given>,
-    pub source: Arc<CloudStorage>,
+    pub source: Arc<Bucket>,
 }
 
 impl Store {
@@ -109,7 +109,7 @@ impl Store {
         tokio::spawn(serve(listener, script.clone()));
         let http = Http::from_env(&Env::default()).unwrap();
         let credential = Arc::new(credential);
-        let source = CloudStorage::new(&http, credential.clone(), &endpoint, "box").unwrap();
+        let source = CloudStorage::new(&http, credential.clone(), &endpoint).unwrap().bucket("box").unwrap();
         Self { script, credential, source: Arc::new(source) }
     }
 
