@@ -134,19 +134,6 @@ pub(super) fn decided(target: &str, kind: Kind) -> Error {
     }
 }
 
-/// A store refuses a page token that it did not give with 400; as everyone else who asks for what
-/// lies outside a thing, its caller is told so.
-pub(super) fn of_page_token(error: Error) -> Error {
-    if error.status() != Some(400) {
-        return error;
-    }
-    let code = error.code().unwrap_or("400").to_owned();
-    Error::new(error.hop(), Kind::OutOfRange, error.target(), "the page token is none of this listing's")
-        .with_status(400)
-        .with_code(code)
-        .with_request_id(error.request_id().map(str::to_owned))
-}
-
 /// The service's own, for its support.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-guploader-uploadid").and_then(|id| id.to_str().ok())
