@@ -213,11 +213,20 @@ impl Stage {
         settings
     }
 
+    /// The audience of a provider of [`config`].
+    pub fn provider(&self, id: &str) -> String {
+        self.local.state().google.providers[id].clone()
+    }
+
     /// The bucket, through the official client.
     pub async fn bucket(&self) -> Result<Arc<CloudStorage>> {
-        let credential = GoogleCredential::new(self.google(|_| {}).await?, Scope::new(SCOPE));
+        self.bucket_named(BUCKET, self.google(|_| {}).await?)
+    }
+
+    pub fn bucket_named(&self, name: &str, credential: Credential<Google>) -> Result<Arc<CloudStorage>> {
+        let credential = GoogleCredential::new(credential, Scope::new(SCOPE));
         let endpoint = self.plain_storage.base_url.parse().expect("a listener's URL");
-        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, BUCKET)?))
+        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, name)?))
     }
 
     /// The container, through the official client.
@@ -292,6 +301,11 @@ type = "oidc"
 
 [google.providers.aws-roles]
 type = "aws"
+
+# The same google.subject as an outbound token gives: whoever is let in by one is let in by both.
+[google.providers.aws-names]
+type = "aws"
+mapping = {{ "google.subject" = "'arn:aws:iam::' + assertion.account + ':role/' + assertion.arn.extract('assumed-role/{{role}}/')" }}
 
 [google.service_accounts.reader]
 email = "{SERVICE_ACCOUNT}"

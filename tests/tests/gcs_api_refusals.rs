@@ -121,7 +121,8 @@ async fn a_mapping_that_gives_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_that_gives_too_much() {
     let line = &["exceeds the 127 bytes limit", "field at fault: attribute mapping", ROLE];
-    shows(Case { change: |world| map(world, "assertion.sub + assertion.sub + assertion.sub"), line, ..CASE }).await;
+    shows(Case { change: |world| map(world, "assertion.sub + assertion.sub + assertion.sub"), line, ..CASE })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +134,11 @@ async fn another_accounts_role() {
             }
         });
     };
-    let line = &["exchange refused", "invalid_grant", "a GetCallerIdentity request signed for sts.eu-central-1.amazonaws.com"];
+    let line = &[
+        "exchange refused",
+        "invalid_grant",
+        "a GetCallerIdentity request signed for sts.eu-central-1.amazonaws.com",
+    ];
     shows(Case { door: BY_ROLE, change, line, ..CASE }).await;
 }
 

@@ -23,19 +23,6 @@ async fn a_blob_is_read_without_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_cold_callers_make_one_mint_and_one_exchange() {
-    let stage = Stage::new().await;
-    let credential = stage.credential(|_| {}).await.unwrap();
-    let scope = Scope::new(SCOPE);
-    let calls = (0..1000).map(|_| credential.token(&scope));
-    let tokens = futures_util::future::join_all(calls).await;
-    assert!(tokens.iter().all(Result::is_ok));
-    let faults = &stage.local.shared.faults;
-    assert_eq!(faults.seen(Hop::Sts).len(), 1);
-    assert_eq!(faults.seen(Hop::EntraToken).len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn tags_need_a_permission_of_their_own_and_then_stand_in_the_token() {
     let stage = Stage::new().await;
     let tag = Tag { key: "build".into(), value: "42".into() };
