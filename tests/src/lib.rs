@@ -7,6 +7,7 @@
 pub mod api;
 pub mod refusal;
 pub mod secrecy;
+pub mod trap;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -28,6 +29,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
+
+/// Each test once for each side it is about: `each!(AZURE as azure, GOOGLE as google: (one, another))`
+/// makes `azure::one` of `one(AZURE)`, and so on.
+#[macro_export]
+macro_rules! each {
+    ($($side:ident as $name:ident),+ : $tests:tt) => {
+        $(mod $name { $crate::each!(@ $side $tests); })+
+    };
+    (@ $side:ident ($($test:ident),+ $(,)?)) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            super::$test(super::$side).await;
+        })+
+    };
+}
 
 pub const ACCOUNT: &str = "carnettest";
 pub const CONTAINER: &str = "assets";

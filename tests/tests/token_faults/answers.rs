@@ -1,11 +1,11 @@
 //! What a token service sends that is no token.
 
 use super::status;
-use super::way::{ENTRA, GOOGLE_STS, IAM_CREDENTIALS, STS, Service, Way, each};
+use super::way::{ENTRA, GOOGLE_STS, IAM_CREDENTIALS, STS, Service, Way};
 use carnet_federation::Kind;
 use carnet_localclouds::faults::{Fault, Rule};
-use std::io::ErrorKind;
-use std::net::TcpListener;
+use carnet_tests::each;
+use carnet_tests::trap::Trap;
 use std::time::Duration;
 
 each!(
@@ -87,17 +87,15 @@ async fn a_redirect_is_refused_and_nothing_goes_there(service: Service) {
     let Service { route, hop, at } = service;
     let mut way = Way::new(route).await;
     for scheme in ["https", "http"] {
-        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
-        elsewhere.set_nonblocking(true).unwrap();
-        let to = format!("{scheme}://{}/token", elsewhere.local_addr().unwrap());
+        let elsewhere = Trap::set();
+        let to = format!("{scheme}://{}/token", elsewhere.address());
         way = way.afresh().await;
         way.always(hop, Fault::Redirect { to });
         let error = way.refusal().await;
         assert_eq!((error.hop(), error.kind()), (at, Kind::Refused), "{hop} {scheme}: {error}");
         assert_eq!(error.hint().map(|hint| hint.anchor), Some("redirected"), "{hop} {scheme}: {error}");
         assert_eq!(way.asked(hop), 1, "{hop} {scheme}");
-        let arrived = elsewhere.accept().map(|_| ()).map_err(|error| error.kind());
-        assert_eq!(arrived, Err(ErrorKind::WouldBlock), "{hop} {scheme}: someone connected");
+        assert!(elsewhere.was_left_alone(), "{hop} {scheme}: someone connected");
     }
 }
 

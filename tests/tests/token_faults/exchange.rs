@@ -1,13 +1,13 @@
 //! The clouds' token services: throttling, spreading, many callers.
 
 use super::status;
-use super::way::{ENTRA, GOOGLE_STS, IAM_CREDENTIALS, Route, Service, Way, each};
+use super::way::{ENTRA, GOOGLE_STS, IAM_CREDENTIALS, Route, Service, Way};
 use carnet_federation::cache::Cache;
 use carnet_federation::deadline;
 use carnet_federation::{AccessToken, Assertion, Audience, BoxFuture, Kind, Mint, Result};
 use carnet_localclouds::World;
 use carnet_localclouds::faults::{Fault, Hop, Rule};
-use carnet_tests::{CLIENT, Stage};
+use carnet_tests::{CLIENT, Stage, each};
 use futures_util::future::join_all;
 use futures_util::poll;
 use std::sync::Arc;

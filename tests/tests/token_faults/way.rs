@@ -43,20 +43,6 @@ pub const GOOGLE_STS: Service = Service { route: Route::Google, hop: Hop::Google
 pub const IAM_CREDENTIALS: Service =
     Service { route: Route::GoogleAccount, hop: Hop::GoogleIamCredentials, at: At::Impersonate };
 
-/// One test for each of the services named.
-macro_rules! each {
-    ($($service:ident as $name:ident),+ : $tests:tt) => {
-        $(mod $name { $crate::way::each!(@ $service $tests); })+
-    };
-    (@ $service:ident ($($test:ident),+ $(,)?)) => {
-        $(#[tokio::test(flavor = "multi_thread")]
-        async fn $test() {
-            super::$test(super::$service).await;
-        })+
-    };
-}
-pub(crate) use each;
-
 impl Route {
     pub const ALL: [Route; 4] = [Route::Azure, Route::Google, Route::GoogleAccount, Route::GoogleByRole];
 
