@@ -8,14 +8,15 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// How a JWT, one of Google's tokens and a signature of AWS's begin, and what stands before the
 /// secrets of a request.
-pub const SECRETS: [&str; 8] = [
+pub const SECRETS: [&str; 9] = [
     "eyJ",
     "ya29.",
     "AWS4-HMAC",
     "client_assertion=",
     "subject_token=",
     "Signature=",
-    // As a signed request is written when it is a proof.
+    // As they are written in a signed request that is a proof.
+    "AWS4%2DHMAC",
     "Signature%3D",
     "Bearer ",
 ];
