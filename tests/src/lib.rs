@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod refusal;
+pub mod relay;
 pub mod secrecy;
 pub mod trap;
 
