@@ -6,7 +6,9 @@
 
 pub mod api;
 pub mod refusal;
+pub mod relay;
 pub mod secrecy;
+pub mod trap;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -28,6 +30,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
+
+/// Each test once for each side it is about: `each!(AZURE as azure, GOOGLE as google: (one, another))`
+/// makes `azure::one` of `one(AZURE)`, and so on.
+#[macro_export]
+macro_rules! each {
+    ($($side:ident as $name:ident),+ : $tests:tt) => {
+        $(mod $name { $crate::each!(@ $side $tests); })+
+    };
+    (@ $side:ident ($($test:ident),+ $(,)?)) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            super::$test(super::$side).await;
+        })+
+    };
+}
 
 pub const ACCOUNT: &str = "carnettest";
 pub const CONTAINER: &str = "assets";
@@ -213,11 +230,20 @@ impl Stage {
         settings
     }
 
+    /// The audience of a provider of [`config`].
+    pub fn provider(&self, id: &str) -> String {
+        self.local.state().google.providers[id].clone()
+    }
+
     /// The bucket, through the official client.
     pub async fn bucket(&self) -> Result<Arc<Bucket>> {
-        let credential = GoogleCredential::new(self.google(|_| {}).await?, Scope::new(SCOPE));
+        self.bucket_named(BUCKET, self.google(|_| {}).await?)
+    }
+
+    pub fn bucket_named(&self, name: &str, credential: Credential<Google>) -> Result<Arc<Bucket>> {
+        let credential = GoogleCredential::new(credential, Scope::new(SCOPE));
         let endpoint = self.plain_storage.base_url.parse().expect("a listener's URL");
-        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint)?.bucket(BUCKET)?))
+        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint)?.bucket(name)?))
     }
 
     /// The container, through the official client.
@@ -292,6 +318,11 @@ type = "oidc"
 
 [google.providers.aws-roles]
 type = "aws"
+
+# The same google.subject as an outbound token gives: whoever is let in by one is let in by both.
+[google.providers.aws-names]
+type = "aws"
+mapping = {{ "google.subject" = "'arn:aws:iam::' + assertion.account + ':role/' + assertion.arn.extract('assumed-role/{{role}}/')" }}
 
 [google.service_accounts.reader]
 email = "{SERVICE_ACCOUNT}"

@@ -6,8 +6,20 @@ use carnet_federation::telemetry;
 use std::io;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// How a JWT begins, and what stands before the secrets of a request.
-const SECRETS: [&str; 4] = ["eyJ", "client_assertion=", "Signature=", "Bearer "];
+/// How a JWT, one of Google's tokens and a signature of AWS's begin, and what stands before the
+/// secrets of a request.
+pub const SECRETS: [&str; 9] = [
+    "eyJ",
+    "ya29.",
+    "AWS4-HMAC",
+    "client_assertion=",
+    "subject_token=",
+    "Signature=",
+    // As they are written in a signed request that is a proof.
+    "AWS4%2DHMAC",
+    "Signature%3D",
+    "Bearer ",
+];
 
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 

@@ -110,12 +110,18 @@ async fn what_is_no_place_is_a_usage_error() {
     let stage = stage().await;
     let vars = stage.env();
     for args in [
-        ["ls", "gs://bucket/x"],
+        ["ls", "s3://bucket/x"],
         ["ls", "azure://account"],
         ["ls", "azure://acct@evil/box"],
         ["cat", "azure://carnettest/assets"],
         ["cat", "azure://carnettest/assets/../other/a.txt"],
         ["cat", "azure://carnettest/assets/a\r\nb"],
+        ["ls", "gs://"],
+        ["ls", "gs://Bucket/x"],
+        ["ls", "gs://bucket@evil/x"],
+        ["cat", "gs://carnet-test-bucket"],
+        ["cat", "gs://carnet-test-bucket/../other/a.txt"],
+        ["cat", "gs://carnet-test-bucket/a\r\nb"],
     ] {
         let run = carnet_with(&vars, &args).await;
         assert_eq!(run.code, 2, "{args:?}: {run:?}");

@@ -1,42 +1,43 @@
 //! The binary that ships, under Lambda's own Runtime Interface Emulator: AWS's implementation of the
 //! runtime API, not ours.
 
-use carnet_tests::{ACCOUNT, CONTAINER, Stage, binary, repository};
+use carnet_localclouds::faults::Hop;
+use carnet_tests::api::{BLOB_API, Door, GCS_API, HELLO};
+use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, Stage, binary, repository};
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const HELLO: &[u8] = b"Hello from the other cloud.\n";
-
 /// Stopped when dropped; the function ends with it.
 struct Emulator {
     child: Child,
     address: SocketAddr,
+    door: Door,
 }
 
 impl Emulator {
     /// Returns when it listens. It starts the function at the first invocation.
-    async fn start(stage: &Stage) -> Self {
+    async fn start(stage: &Stage, door: Door) -> Self {
         let (address, runtime_api) = (free_address(), free_address());
         let child = Command::new(runtime_interface_emulator())
             .arg("--runtime-interface-emulator-address")
             .arg(address.to_string())
             .arg("--runtime-api-address")
             .arg(runtime_api.to_string())
-            .arg(binary("blob-api"))
+            .arg(binary(door.function))
             .env_clear()
             .envs(stage.env())
-            .env("CARNET_PLACES", format!("assets=azure://{ACCOUNT}/{CONTAINER}"))
-            .env("AWS_LAMBDA_FUNCTION_NAME", "blob-api")
+            .env("CARNET_PLACES", places(door))
+            .env("AWS_LAMBDA_FUNCTION_NAME", door.function)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "30")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("_HANDLER", "bootstrap")
             .stdout(Stdio::null())
             .spawn()
             .expect("the emulator starts");
-        let emulator = Self { child, address };
+        let emulator = Self { child, address, door };
         let start = Instant::now();
         while std::net::TcpStream::connect(address).is_err() {
             assert!(start.elapsed() < Duration::from_secs(30), "the emulator does not listen");
@@ -47,8 +48,8 @@ impl Emulator {
 
     /// What the function answers: the head, and the body behind its eight NUL bytes.
     async fn invoke(&self, stage: &Stage, case: &str) -> (Value, Vec<u8>) {
-        let event =
-            std::fs::read(repository().join(format!("events/blob-api.{case}.json"))).expect("an event");
+        let event = format!("events/{}.{case}.json", self.door.function);
+        let event = std::fs::read(repository().join(event)).expect("an event");
         let url = format!("http://{}/2015-03-31/functions/function/invocations", self.address);
         let answer = stage.client().post(url).body(event).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{}", answer.status());
@@ -65,6 +66,15 @@ impl Drop for Emulator {
     }
 }
 
+fn places(door: Door) -> String {
+    let url = match door.store {
+        Hop::Blob => format!("azure://{ACCOUNT}/{CONTAINER}"),
+        _ => format!("gs://{BUCKET}"),
+    };
+    let name = door.place.rsplit('/').next().expect("a place");
+    format!("{name}={url}")
+}
+
 fn runtime_interface_emulator() -> PathBuf {
     let path = std::env::var_os("CARNET_RIE_BIN").map(PathBuf::from);
     path.filter(|path| path.is_file())
@@ -77,10 +87,20 @@ fn free_address() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "cargo xtask test runs it: it needs the emulator"]
-async fn the_binary_that_ships_runs_on_awss_own_runtime_api() {
+async fn blob_api_runs_on_awss_own_runtime_api() {
+    runs(BLOB_API).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "cargo xtask test runs it: it needs the emulator"]
+async fn gcs_api_runs_on_awss_own_runtime_api() {
+    runs(GCS_API).await;
+}
+
+async fn runs(door: Door) {
     let stage = Stage::new().await;
     stage.put("hello.txt", HELLO);
-    let emulator = Emulator::start(&stage).await;
+    let emulator = Emulator::start(&stage, door).await;
 
     let (head, body) = emulator.invoke(&stage, "get").await;
     assert_eq!(head["statusCode"], 200, "{head}");

@@ -1,10 +1,10 @@
 //! Keys that rotate, and assertions that lie: decided as Entra decides.
 
-use super::{Forged, Way};
-use carnet_federation::{Audience, Exchange as _, Hop as At, Kind, Scope};
+use super::Forged;
+use super::way::{Route, Way};
+use carnet_federation::{Hop as At, Kind};
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::jwt::Algorithm;
-use carnet_objects::azure::SCOPE;
 use carnet_tests::{CLIENT, Stage};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -13,25 +13,24 @@ const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_old_key_and_the_new_one_hold_while_a_rotation_lasts() {
-    let way = Way::new().await;
-    let audience = Audience::new(AUDIENCE);
-    let old = way.credential.mint().mint(&audience).await.unwrap();
+    let way = Way::new(Route::Azure).await;
+    let old = way.prove().await;
     way.stage.local.shared.aws_keys.rotate().unwrap();
-    let new = way.credential.mint().mint(&audience).await.unwrap();
+    let new = way.prove().await;
     assert_ne!(old.claims.key_id, new.claims.key_id);
     for proof in [&old, &new] {
-        way.credential.exchange().exchange(proof, &Scope::new(SCOPE)).await.unwrap();
+        way.trade(proof).await.unwrap();
     }
     assert_eq!(way.asked(Hop::Issuer), 2, "one look at the discovery document, one at the keys");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_key_is_looked_for_once_in_ten_seconds_and_then_found() {
-    let way = Way::with(|settings| settings.spreading_window = Duration::from_secs(50)).await;
+    let window = Duration::from_secs(50);
+    let way = Way::patient(Route::Azure, window).await;
     way.token().await;
     way.stage.local.shared.aws_keys.rotate().unwrap();
-    let fresh = way.stage.credential(|settings| settings.spreading_window = Duration::from_secs(50)).await;
-    let way = Way { credential: fresh.unwrap(), ..way };
+    let way = way.again(window).await;
     way.token().await;
     assert!(way.exchanges() > 2, "the new key was unknown at first");
     assert_eq!(way.asked(Hop::Issuer), 4, "and looked for once, however often it was asked for");
@@ -39,19 +38,19 @@ async fn an_unknown_key_is_looked_for_once_in_ten_seconds_and_then_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retired_key_no_longer_holds() {
-    let way = Way::new().await;
-    let proof = way.credential.mint().mint(&Audience::new(AUDIENCE)).await.unwrap();
+    let way = Way::new(Route::Azure).await;
+    let proof = way.prove().await;
     way.stage.local.shared.aws_keys.rotate().unwrap();
     way.stage.local.shared.aws_keys.retire_old();
-    let error = way.credential.exchange().exchange(&proof, &Scope::new(SCOPE)).await.unwrap_err();
+    let error = way.trade(&proof).await.unwrap_err();
     assert_eq!((error.code(), error.field()), (Some("AADSTS7000272"), Some("JWKS")));
     assert!(error.presented().unwrap().contains(proof.claims.key_id.as_deref().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn assertions_that_lie_are_turned_away_as_entra_does() {
-    let mut way = Way::minting(Stage::new().await, Forged(String::new())).await;
-    let (forge, clouds) = (Forge::of(&way.stage), way.stage.local.shared.clone());
+    let mut stage = Stage::new().await;
+    let (forge, clouds) = (Forge::of(&stage), stage.local.shared.clone());
     let header = |algorithm: &str, key: &str| json!({ "alg": algorithm, "typ": "JWT", "kid": key });
     let (key, claims) = (forge.key.clone(), forge.claims.to_string());
     let with = |name: &str, value: Value| {
@@ -86,17 +85,16 @@ async fn assertions_that_lie_are_turned_away_as_entra_does() {
             Some("AADSTS5002727"),
         ),
     ] {
-        way = Way::minting(way.stage, Forged(token)).await;
-        let Some(code) = expected else {
-            way.try_token().await.unwrap_or_else(|error| panic!("{what}: {error}"));
-            continue;
-        };
-        let error = way.refusal().await;
-        assert_eq!(
-            (error.hop(), error.kind(), error.code()),
-            (At::Exchange, Kind::Refused, Some(code)),
-            "{what}"
-        );
+        let way = Way::minting(stage, Route::Azure, Forged(token));
+        match expected {
+            None => drop(way.try_token().await.unwrap_or_else(|error| panic!("{what}: {error}"))),
+            Some(code) => {
+                let error = way.refusal().await;
+                let found = (error.hop(), error.kind(), error.code());
+                assert_eq!(found, (At::Exchange, Kind::Refused, Some(code)), "{what}");
+            }
+        }
+        stage = way.stage;
     }
 }
 

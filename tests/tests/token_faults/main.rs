@@ -2,104 +2,27 @@
 //!
 //! | module | where it goes wrong |
 //! |---|---|
+//! | `way` | the ways there are, and one of them on a stage of its own |
 //! | `mint` | STS: silence, sessions that end, the switch that is off |
-//! | `exchange` | Entra: throttling, spreading, many callers at once |
-//! | `answers` | either token service: failures, pages, broken documents, endless bodies, redirects |
+//! | `exchange` | the clouds' token services: throttling, spreading, many callers at once |
+//! | `answers` | any token service: failures, pages, broken documents, endless bodies, redirects |
 //! | `clock` | clocks that are off, proofs out of their time |
-//! | `keys` | rotated keys, and assertions that lie |
+//! | `keys` | rotated keys, and assertions that lie: Entra's decisions |
+//! | `google_keys` | the same, Google's decisions |
+//! | `google` | what only Google can refuse: mappings, service accounts |
 
 mod answers;
 mod clock;
 mod exchange;
+mod google;
+mod google_keys;
 mod keys;
 mod mint;
+mod way;
 
-use carnet_federation::config::AzureSettings;
-use carnet_federation::exchange::Entra;
-use carnet_federation::{
-    AccessToken, Assertion, BoxFuture, Claims, Credential, Error, Mint, Proof, Result, Scope,
-};
-use carnet_federation::{Audience, Secret, deadline};
-use carnet_localclouds::faults::{Fault, Hop, Rule};
-use carnet_objects::azure::SCOPE;
-use carnet_tests::{Stage, secrecy};
-use std::sync::Arc;
+use carnet_federation::{Assertion, Audience, BoxFuture, Claims, Mint, Proof, Result, Secret};
+use carnet_localclouds::faults::Fault;
 use std::time::{Duration, SystemTime};
-
-/// Longer than any promise under test, shorter than the faults last.
-const GUARD: Duration = Duration::from_secs(60);
-
-/// The way to Azure on a stage of its own.
-struct Way {
-    stage: Stage,
-    credential: Credential<Entra>,
-}
-
-impl Way {
-    async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    async fn with(change: impl FnOnce(&mut AzureSettings)) -> Self {
-        secrecy::watch();
-        let stage = Stage::new().await;
-        let credential = stage.credential(change).await.unwrap();
-        Self { stage, credential }
-    }
-
-    /// With a mint of the test's own.
-    async fn minting(stage: Stage, mint: impl Mint + 'static) -> Self {
-        secrecy::watch();
-        let entra = stage.entra(&stage.http(), |_| {}).unwrap();
-        Self { stage, credential: Credential::new(Arc::new(mint), entra) }
-    }
-
-    fn fault(&self, rule: Rule) {
-        self.stage.local.shared.faults.add(rule);
-    }
-
-    fn always(&self, hop: Hop, fault: Fault) {
-        self.fault(Rule::always(hop, fault));
-    }
-
-    fn no_fault(&self) {
-        self.stage.local.shared.faults.clear();
-    }
-
-    async fn try_token(&self) -> Result<AccessToken> {
-        let scope = Scope::new(SCOPE);
-        let outcome = tokio::time::timeout(GUARD, self.credential.token(&scope)).await;
-        outcome.expect("a token or a refusal, in time")
-    }
-
-    async fn token(&self) -> AccessToken {
-        self.try_token().await.unwrap()
-    }
-
-    /// The error there must be, which shows no secret.
-    async fn refusal(&self) -> Error {
-        let error = self.try_token().await.expect_err("no token");
-        secrecy::assert_kept(&error);
-        error
-    }
-
-    async fn refusal_within(&self, budget: Duration) -> Error {
-        deadline::within(budget, self.refusal()).await
-    }
-
-    /// How often a hop was asked.
-    fn asked(&self, hop: Hop) -> usize {
-        self.stage.local.shared.faults.seen(hop).len()
-    }
-
-    fn mints(&self) -> usize {
-        self.asked(Hop::Sts)
-    }
-
-    fn exchanges(&self) -> usize {
-        self.asked(Hop::EntraToken)
-    }
-}
 
 /// A mint that always gives the same token, true or not.
 struct Forged(String);

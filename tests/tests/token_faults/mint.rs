@@ -1,6 +1,7 @@
-//! STS.
+//! STS. That it is silent is in `answers`.
 
-use super::{Way, status};
+use super::status;
+use super::way::{Route, Way};
 use carnet_federation::http::Http;
 use carnet_federation::mint::Outbound;
 use carnet_federation::{Audience, Hop as At, Kind, Mint as _};
@@ -9,28 +10,9 @@ use carnet_tests::{Stage, secrecy};
 use std::time::{Duration, SystemTime};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_sts_is_asked_three_times_at_most() {
-    let way = Way::new().await;
-    way.always(Hop::Sts, Fault::Hang);
-    let error = way.refusal().await;
-    assert_eq!((error.hop(), error.kind()), (At::Mint, Kind::Deadline));
-    assert!((2..=3).contains(&way.mints()), "{} tries", way.mints());
-    assert_eq!(way.exchanges(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_sts_ends_with_the_callers_deadline() {
-    let way = Way::new().await;
-    way.always(Hop::Sts, Fault::Hang);
-    let error = way.refusal_within(Duration::from_secs(1)).await;
-    assert_eq!((error.hop(), error.kind()), (At::Mint, Kind::Deadline), "{error}");
-    assert_eq!(way.mints(), 1, "one try takes longer than there is time");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_sts_that_fails_is_tried_three_times_and_not_more() {
     for fault in [Fault::ResetBefore, status(503, &[], "")] {
-        let way = Way::new().await;
+        let way = Way::new(Route::Azure).await;
         way.always(Hop::Sts, fault.clone());
         let error = way.refusal().await;
         assert_eq!((error.hop(), error.kind()), (At::Mint, Kind::Unavailable), "{fault}: {error}");
@@ -71,7 +53,7 @@ async fn a_session_that_is_as_good_as_over_is_not_even_tried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_is_off_is_named_and_not_tried_again() {
-    let way = Way::new().await;
+    let way = Way::new(Route::Azure).await;
     way.stage.local.shared.world_mut().aws.outbound_federation = false;
     let error = way.refusal().await;
     assert_eq!(error.code(), Some("OutboundWebIdentityFederationDisabledException"));

@@ -7,6 +7,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 /// What a token says of its bearer.
@@ -33,12 +34,21 @@ pub enum BearerFault {
 }
 
 /// Seals and opens the tokens of one run.
-pub struct Seal(hmac::Key);
+pub struct Seal(RwLock<hmac::Key>);
 
 impl Seal {
     pub fn generate() -> std::io::Result<Self> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
-        key.map(Self).map_err(|_| std::io::Error::other("the system gave no random bytes for a key"))
+        Ok(Self(RwLock::new(key()?)))
+    }
+
+    /// From now on no token that was given out before is good for anything.
+    pub fn renew(&self) -> std::io::Result<()> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key()?;
+        Ok(())
+    }
+
+    fn key(&self) -> RwLockReadGuard<'_, hmac::Key> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A token for `bearer` that ends after `lifetime`.
@@ -46,7 +56,7 @@ impl Seal {
         let expires_at = faults::now_seconds() + lifetime.as_secs() as i64;
         // Plain data: it always serialises.
         let text = serde_json::to_vec(&Bearer { expires_at, ..bearer }).unwrap_or_default();
-        let tag = hmac::sign(&self.0, &text);
+        let tag = hmac::sign(&self.key(), &text);
         format!("ya29.{}.{}", URL_SAFE_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(tag))
     }
 
@@ -64,7 +74,12 @@ impl Seal {
     fn unseal(&self, token: &str) -> Option<Bearer> {
         let (text, tag) = token.strip_prefix("ya29.")?.split_once('.')?;
         let (text, tag) = (URL_SAFE_NO_PAD.decode(text).ok()?, URL_SAFE_NO_PAD.decode(tag).ok()?);
-        hmac::verify(&self.0, &text, &tag).ok()?;
+        hmac::verify(&self.key(), &text, &tag).ok()?;
         serde_json::from_slice(&text).ok()
     }
+}
+
+fn key() -> std::io::Result<hmac::Key> {
+    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+        .map_err(|_| std::io::Error::other("the system gave no random bytes for a key"))
 }
