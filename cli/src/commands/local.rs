@@ -66,6 +66,7 @@ pub async fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 }
 
 async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failure> {
+    let mut stop = super::Stop::listen();
     let world = world(config)?;
     let faults = rules(&args.fault)?;
     // What an earlier run left there would tell a script that these are up.
@@ -87,7 +88,7 @@ async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failur
         Format::Json => writeln!(io::stdout(), "{}", places::json(&local.state())),
         Format::Text => places::write(&mut anstream::stdout(), &local.state(), &args.state_file),
     };
-    super::stopped().await;
+    stop.asked_for().await;
     local.stop().await;
     remove(&args.state_file)?;
     shown.map_err(Failure::stdout)

@@ -10,6 +10,7 @@ mod token;
 use crate::args::Global;
 use crate::failure::Failure;
 use carnet_federation::config::Env;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -46,13 +47,32 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 
 /// Ctrl-C or SIGTERM.
 pub async fn stopped() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    let Ok(mut terminate) = terminate else {
-        // Without a handler the signal ends the process by itself.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    Stop::listen().asked_for().await;
+}
+
+/// Hears Ctrl-C and SIGTERM from its making on: what must be cleared away is, however early they come.
+pub struct Stop {
+    // Without a handler the signal ends the process by itself.
+    signals: Vec<Signal>,
+}
+
+impl Stop {
+    pub fn listen() -> Self {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self { signals: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
+    }
+
+    pub async fn asked_for(&mut self) {
+        let mut signals = self.signals.iter_mut();
+        match (signals.next(), signals.next()) {
+            (Some(one), Some(other)) => {
+                tokio::select! {
+                    _ = one.recv() => {}
+                    _ = other.recv() => {}
+                }
+            }
+            (Some(one), None) => drop(one.recv().await),
+            _ => std::future::pending().await,
+        }
     }
 }
