@@ -61,5 +61,5 @@ async fn google(env: &Env, bucket: &str) -> Result<Arc<dyn ObjectSource>> {
     let mint = mint(&http, settings.proof).await?;
     let exchange = Google::new(http.clone(), &settings)?;
     let credential = GoogleCredential::new(Credential::new(mint, exchange), Scope::new(SCOPE));
-    Ok(Arc::new(CloudStorage::new(&http, credential, &settings.storage_endpoint, bucket)?))
+    Ok(Arc::new(CloudStorage::new(&http, credential, &settings.storage_endpoint)?.bucket(bucket)?))
 }

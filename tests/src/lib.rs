@@ -24,7 +24,7 @@ use carnet_localclouds::lambda::Function;
 use carnet_localclouds::server::{self, Listening, Transport};
 use carnet_localclouds::{Local, Options, World, google_storage};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
-use carnet_objects::google::{CloudStorage, SCOPE};
+use carnet_objects::google::{Bucket, CloudStorage, SCOPE};
 use carnet_trust::config::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -236,14 +236,14 @@ impl Stage {
     }
 
     /// The bucket, through the official client.
-    pub async fn bucket(&self) -> Result<Arc<CloudStorage>> {
+    pub async fn bucket(&self) -> Result<Arc<Bucket>> {
         self.bucket_named(BUCKET, self.google(|_| {}).await?)
     }
 
-    pub fn bucket_named(&self, name: &str, credential: Credential<Google>) -> Result<Arc<CloudStorage>> {
+    pub fn bucket_named(&self, name: &str, credential: Credential<Google>) -> Result<Arc<Bucket>> {
         let credential = GoogleCredential::new(credential, Scope::new(SCOPE));
         let endpoint = self.plain_storage.base_url.parse().expect("a listener's URL");
-        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint, name)?))
+        Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint)?.bucket(name)?))
     }
 
     /// The container, through the official client.

@@ -70,6 +70,26 @@ async fn an_audience_that_the_provider_does_not_allow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_audience_in_place_of_the_providers_name() {
+    const OTHER: &str = "https://other.example";
+    let stage = Stage::serving_with("gcs-api", &[("CARNET_GOOGLE_TOKEN_AUDIENCE", OTHER)]).await;
+    stage.put("hello.txt", "hello");
+    {
+        let mut world = stage.local.shared.world_mut();
+        let policies = world.aws.roles.values_mut().flat_map(|role| &mut role.policies);
+        // The role mints for that audience too, as the template's would be told to.
+        policies.for_each(|policy| policy.statement.0.iter_mut().for_each(|one| one.condition.clear()));
+        providers(&mut world, |provider| {
+            if let ProviderKind::Oidc { allowed_audiences, .. } = &mut provider.trust.kind {
+                *allowed_audiences = vec![OTHER.into()];
+            }
+        });
+    }
+    let url = format!("{}/gcs/archive/hello.txt", stage.api("gcs-api"));
+    assert_eq!(stage.client().get(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_google_does_not_trust() {
     let change = |world: &mut World| {
         providers(world, |provider| {

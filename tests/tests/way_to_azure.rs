@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use carnet_federation::mint::Tag;
-use carnet_federation::{Audience, Kind, Mint as _, Scope};
-use carnet_localclouds::faults::Hop;
-use carnet_objects::azure::SCOPE;
+use carnet_federation::{Audience, Kind, Mint as _};
 use carnet_objects::{Key, ReadRequest, Verdict, read_to_vec};
 use carnet_tests::Stage;
 use carnet_trust::aws::Policy;

@@ -59,7 +59,7 @@ Usage: cargo xtask bench [OPTIONS]
 Options:
   --quick            Fewer repetitions: whether it works, not how fast it is
   --check            Exit with 1 if a target is missed
-  --only PARTS       Comma-separated: cold, warm, cat, callers, size
+  --only PARTS       Comma-separated: cold, warm, cat, callers, size, google
 
 Examples:
   cargo xtask bench

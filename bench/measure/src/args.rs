@@ -12,14 +12,16 @@ pub enum Part {
     Cat,
     Callers,
     Size,
+    Google,
 }
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("cold", Part::Cold),
     ("warm", Part::Warm),
     ("cat", Part::Cat),
     ("callers", Part::Callers),
     ("size", Part::Size),
+    ("google", Part::Google),
 ];
 
 pub struct Settings {

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 pub const ACCOUNT: &str = "carnetbench";
 pub const CONTAINER: &str = "assets";
-/// What the functions are asked for; `events/blob-api.get.json` names it.
+pub const BUCKET: &str = "carnet-bench";
+/// What the functions are asked for; `events/*.get.json` name it.
 pub const SMALL: &str = "hello.txt";
 pub const SMALL_SIZE: usize = 4096;
 pub const BIG: &str = "big.bin";
@@ -31,15 +32,30 @@ cloud = "public"
 client_id = "aaaaaaaa-1111-4222-8333-444444444444"
 object_id = "bbbbbbbb-1111-4222-8333-444444444444"
 
+[google]
+project_number = "210987654321"
+pool = "bench"
+
+[google.providers.aws-tokens]
+type = "oidc"
+
 [places.assets]
 url = "azure://carnetbench/assets"
 
-[instances.operator]
-reads = ["assets"]
-azure_identity = "reader"
+[places.archive]
+url = "gs://carnet-bench"
 
+[instances.operator]
+reads = ["assets", "archive"]
+azure_identity = "reader"
+google_provider = "aws-tokens"
+
+# One folder for both: the same bytes wherever they are read.
 [local.containers]
 "carnetbench/assets" = "blobs"
+
+[local.buckets]
+carnet-bench = "blobs"
 "#;
 
 pub struct Clouds {
@@ -109,7 +125,7 @@ impl Clouds {
     /// The whole environment of whoever is measured: the same for all.
     pub fn env(&self) -> Result<Vec<(String, String)>> {
         let blob = self.text(&format!("/azure/blob/{ACCOUNT}"))?.replace(ACCOUNT, "{account}");
-        let place = format!("assets=azure://{ACCOUNT}/{CONTAINER}");
+        let places = format!("{CONTAINER}=azure://{ACCOUNT}/{CONTAINER}");
         let home = self.home()?;
         Ok([
             ("AWS_ENDPOINT_URL_STS", self.text("/aws/sts")?),
@@ -123,12 +139,24 @@ impl Clouds {
             ("AZURE_TENANT_ID", self.text("/entra/tenant_id")?),
             ("AZURE_CLIENT_ID", self.text("/entra/client_id")?),
             ("CARNET_AZURE_BLOB_ENDPOINT", &blob),
-            ("CARNET_PLACES", &place),
+            ("CARNET_PLACES", &places),
+            ("CARNET_GOOGLE_STS_ENDPOINT", self.text("/google/sts")?),
+            ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", self.text("/google/iam_credentials")?),
+            ("CARNET_GOOGLE_STORAGE_ENDPOINT", self.text("/google/storage")?),
+            ("CARNET_GOOGLE_AUDIENCE", self.text("/google/audience")?),
             // An empty one: no profile of the person who runs this.
             ("HOME", &home),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into())
+    }
+
+    /// The same for those who read from Cloud Storage.
+    pub fn google_env(&self) -> Result<Vec<(String, String)>> {
+        let mut env = self.env()?;
+        env.retain(|(name, _)| name != "CARNET_PLACES");
+        env.push(("CARNET_PLACES".to_owned(), format!("archive=gs://{BUCKET}")));
+        Ok(env)
     }
 
     fn home(&self) -> Result<String> {

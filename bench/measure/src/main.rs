@@ -58,6 +58,9 @@ async fn bench(settings: &args::Settings) -> Result<ExitCode> {
     if settings.wants(Part::Callers) {
         parts::callers::measure(settings, &clouds, &mut report).await?;
     }
+    if settings.wants(Part::Google) {
+        parts::google::measure(settings, &clouds, &mut report).await?;
+    }
     drop(clouds);
     report.write(&settings.output)?;
     let missed = report.missed();

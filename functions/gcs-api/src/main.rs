@@ -13,7 +13,7 @@ use carnet_federation::mint::{self, AwsSession};
 use carnet_federation::{Credential, Result, Scope, doctor, telemetry};
 use carnet_object_api::serve::warm_up;
 use carnet_object_api::{Api, serve};
-use carnet_objects::google::SCOPE;
+use carnet_objects::google::{CloudStorage, SCOPE};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::result::Result<(), lambda_runtime::Error> {
@@ -29,8 +29,10 @@ async fn start(env: &Env) -> Result<Api> {
     let mint = mint::from_aws(settings.google.proof, session, http.clone())?;
     let google = Google::new(http.clone(), &settings.google)?;
     let credential = GoogleCredential::new(Credential::new(mint, google), Scope::new(SCOPE));
-    let places = settings.sources(&http, &credential)?;
+    let storage = CloudStorage::new(&http, credential.clone(), &settings.google.storage_endpoint)?;
+    let places = settings.sources(&storage)?;
     warm_up(credential.credential(), credential.scope()).await;
+    storage.prepare().await?;
     let doctor = move || doctor::google(credential.credential().clone(), credential.scope().clone());
     Ok(Api::new(places, doctor))
 }

@@ -1,8 +1,6 @@
 //! The environment of this function, read once at start.
 
-use carnet_federation::adapter::google::GoogleCredential;
 use carnet_federation::config::{Env, Faults, GoogleSettings};
-use carnet_federation::http::Http;
 use carnet_federation::{Error, Hop, Kind, Result};
 use carnet_object_api::places;
 use carnet_objects::google::CloudStorage;
@@ -29,16 +27,12 @@ pub fn read(env: &Env) -> Result<Settings> {
 }
 
 impl Settings {
-    pub fn sources(
-        &self,
-        http: &Http,
-        credential: &Arc<GoogleCredential>,
-    ) -> Result<BTreeMap<String, Arc<dyn ObjectSource>>> {
+    pub fn sources(&self, storage: &CloudStorage) -> Result<BTreeMap<String, Arc<dyn ObjectSource>>> {
         places::sources(&self.places, |place| {
             let PlaceUrl::Google { bucket, .. } = &place.url else {
                 return Err(places::fault(place, "only gs:// places are served here"));
             };
-            Ok(Arc::new(CloudStorage::new(http, credential.clone(), &self.google.storage_endpoint, bucket)?))
+            Ok(Arc::new(storage.bucket(bucket)?))
         })
     }
 }

@@ -49,6 +49,21 @@ impl PageToken {
     }
 }
 
+impl ListRequest {
+    /// A store refuses a page token that it did not give with 400; as everyone else who asks for what
+    /// lies outside a thing, its caller is told so.
+    pub(crate) fn refused(&self, error: Error) -> Error {
+        if self.page_token.is_none() || error.status() != Some(400) {
+            return error;
+        }
+        let code = error.code().unwrap_or("400").to_owned();
+        Error::new(error.hop(), Kind::OutOfRange, error.target(), "the page token is none of this listing's")
+            .with_status(400)
+            .with_code(code)
+            .with_request_id(error.request_id().map(str::to_owned))
+    }
+}
+
 impl Page {
     /// Sorts a name of the store's into the page: an object if it can be asked for.
     pub(crate) fn push(&mut self, name: &str, meta: impl FnOnce(Key) -> ObjectMeta) {

@@ -9,15 +9,15 @@ use crate::report::{Report, Target, mib, millis};
 use std::time::{Duration, Instant};
 
 #[derive(Default)]
-struct Starts {
-    cpu: Vec<Duration>,
-    wall: Vec<Duration>,
-    memory: Vec<u64>,
+pub(super) struct Starts {
+    pub cpu: Vec<Duration>,
+    pub wall: Vec<Duration>,
+    pub memory: Vec<u64>,
 }
 
 pub async fn measure(settings: &Settings, clouds: &Clouds, report: &mut Report) -> Result {
     let (rounds, python_rounds) = if settings.quick { (3, 1) } else { (21, 5) };
-    let event = event(settings)?;
+    let event = event(settings, "blob-api")?;
     let (mut ours, mut limit, mut python) = (Starts::default(), Starts::default(), Starts::default());
     // One start each that does not count: files are read from disk.
     for candidate in [Candidate::Ours, Candidate::Limit, Candidate::Python] {
@@ -48,7 +48,7 @@ pub async fn measure(settings: &Settings, clouds: &Clouds, report: &mut Report) 
     Ok(())
 }
 
-async fn start(
+pub(super) async fn start(
     candidate: Candidate,
     settings: &Settings,
     clouds: &Clouds,

@@ -1,8 +1,9 @@
-//! One module a measurement, and the three functions that are compared.
+//! One module a measurement, and the functions that are compared.
 
 pub mod callers;
 pub mod cat;
 pub mod cold;
+pub mod google;
 pub mod size;
 pub mod warm;
 
@@ -20,6 +21,8 @@ pub enum Candidate {
     Ours,
     Limit,
     Python,
+    OurGoogle,
+    PythonGoogle,
 }
 
 impl Candidate {
@@ -27,20 +30,26 @@ impl Candidate {
         match self {
             Candidate::Ours => "blob-api",
             Candidate::Limit => "limit",
-            Candidate::Python => "Python",
+            Candidate::Python | Candidate::PythonGoogle => "Python",
+            Candidate::OurGoogle => "gcs-api",
         }
     }
 
     async fn start(self, settings: &Settings, clouds: &Clouds) -> Result<Emulator> {
-        let mut env = clouds.env()?;
+        let mut env = match self {
+            Candidate::OurGoogle | Candidate::PythonGoogle => clouds.google_env()?,
+            _ => clouds.env()?,
+        };
         let (program, arguments): (PathBuf, &[&str]) = match self {
             Candidate::Ours => (settings.binary("blob-api"), &[]),
             Candidate::Limit => (settings.binary("limit"), &[]),
-            Candidate::Python => {
-                env.push(("PYTHONPATH".into(), settings.peer.display().to_string()));
-                (settings.python.clone(), &["-m", "awslambdaric", "app.handler"])
-            }
+            Candidate::OurGoogle => (settings.binary("gcs-api"), &[]),
+            Candidate::Python => (settings.python.clone(), &["-m", "awslambdaric", "app.handler"]),
+            Candidate::PythonGoogle => (settings.python.clone(), &["-m", "awslambdaric", "gcs_app.handler"]),
         };
+        if program == settings.python {
+            env.push(("PYTHONPATH".into(), settings.peer.display().to_string()));
+        }
         Emulator::start(&settings.emulator, &program, arguments, &env, &clouds.http).await
     }
 
@@ -49,11 +58,11 @@ impl Candidate {
         let answer = emulator.invoke(event).await?;
         let right = match self {
             // The head of a streamed answer is JSON; eight NUL bytes end it.
-            Candidate::Ours | Candidate::Limit => answer
+            Candidate::Ours | Candidate::Limit | Candidate::OurGoogle => answer
                 .windows(8)
                 .position(|bytes| bytes == [0; 8])
                 .is_some_and(|end| &answer[end + 8..] == blob),
-            Candidate::Python => {
+            Candidate::Python | Candidate::PythonGoogle => {
                 let answer: serde_json::Value = serde_json::from_slice(&answer)?;
                 answer["body"]
                     .as_str()
@@ -67,7 +76,7 @@ impl Candidate {
     }
 }
 
-fn event(settings: &Settings) -> Result<Vec<u8>> {
-    let path = settings.events.join("blob-api.get.json");
+fn event(settings: &Settings, function: &str) -> Result<Vec<u8>> {
+    let path = settings.events.join(format!("{function}.get.json"));
     std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()).into())
 }

@@ -5,6 +5,8 @@ use crate::args::Settings;
 use crate::report::Report;
 
 const LARGEST: u64 = 6_000_000;
+/// Google's client brings its gRPC half along.
+const LARGEST_GOOGLE: u64 = 9_000_000;
 
 pub fn measure(settings: &Settings, report: &mut Report) -> Result {
     let size = |name: &str| -> Result<u64> { Ok(std::fs::metadata(settings.binary(name))?.len()) };
@@ -13,6 +15,12 @@ pub fn measure(settings: &Settings, report: &mut Report) -> Result {
         ours,
         LARGEST,
         megabytes(LARGEST),
+    );
+    let google = size("gcs-api")?;
+    report.compare("size of gcs-api, to blob-api", megabytes(google), megabytes(ours)).limit(
+        google,
+        LARGEST_GOOGLE,
+        megabytes(LARGEST_GOOGLE),
     );
     Ok(())
 }

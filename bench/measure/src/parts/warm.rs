@@ -13,7 +13,7 @@ const CALLS_A_ROUND: u32 = 50;
 
 pub async fn measure(settings: &Settings, clouds: &Clouds, report: &mut Report) -> Result {
     let rounds = if settings.quick { 2 } else { 10 };
-    let event = event(settings)?;
+    let event = event(settings, "blob-api")?;
     let ours = Candidate::Ours.start(settings, clouds).await?;
     let limit = Candidate::Limit.start(settings, clouds).await?;
     let (mut our_calls, mut limit_calls) = (Vec::new(), Vec::new());
@@ -42,12 +42,17 @@ pub async fn measure(settings: &Settings, clouds: &Clouds, report: &mut Report) 
     Ok(())
 }
 
-struct Call {
-    cpu: Duration,
-    wall: Duration,
+pub(super) struct Call {
+    pub cpu: Duration,
+    pub wall: Duration,
 }
 
-async fn call(candidate: Candidate, emulator: &Emulator, clouds: &Clouds, event: &[u8]) -> Result<Call> {
+pub(super) async fn call(
+    candidate: Candidate,
+    emulator: &Emulator,
+    clouds: &Clouds,
+    event: &[u8],
+) -> Result<Call> {
     // There is no process to look at before the first call.
     candidate.get(emulator, event, &clouds.small).await?;
     let function = emulator.function()?;

@@ -20,6 +20,8 @@ pub(super) const LIFETIMES: RangeInclusive<u64> = 600..=43_200;
 pub struct GoogleSettings {
     /// The provider's full resource name, beginning with `//`.
     pub audience: String,
+    /// The `aud` of outbound tokens: the provider's name, unless it allows others in its place.
+    pub token_audience: String,
     /// What the provider takes: a JWT (OIDC provider) or a signed AWS request (AWS provider).
     pub proof: Proof,
     /// Whom to act as. Without one, the federated identity itself goes to the store.
@@ -43,6 +45,7 @@ impl GoogleSettings {
     /// |---|---|
     /// | `GOOGLE_APPLICATION_CREDENTIALS` | a file of type `external_account`, as `gcloud` writes it |
     /// | `CARNET_GOOGLE_AUDIENCE` | the provider's full resource name |
+    /// | `CARNET_GOOGLE_TOKEN_AUDIENCE` | the token's `aud`, if the provider's allowed audiences leave out its name |
     /// | `CARNET_GOOGLE_SUBJECT_TOKEN_TYPE` | `jwt` (default) or `aws4_request` |
     /// | `CARNET_GOOGLE_SERVICE_ACCOUNT` | the service account to act as; without it, direct access |
     /// | `CARNET_GOOGLE_DELEGATES` | service accounts on the way to it, separated by commas |
@@ -62,6 +65,7 @@ impl GoogleSettings {
         let hosts = Hosts { env, universe: universe_domain.as_deref().unwrap_or(UNIVERSE) };
         let audience = audience(env, &file, hosts.universe, faults);
         let proof = proof(env, &file, faults);
+        let token_audience = token_audience(env, proof, audience.as_deref(), faults);
         let service_account = service_account(env, &file, faults);
         let delegates = delegates(env, service_account.is_some(), faults);
         let token_lifetime = token_lifetime(env, &file, faults);
@@ -76,6 +80,7 @@ impl GoogleSettings {
         let spreading_window = spreading_window(env, faults);
         let settings = Self {
             audience: audience?,
+            token_audience: token_audience?,
             proof: proof?,
             service_account,
             delegates,
@@ -159,6 +164,29 @@ fn audience(env: &Env, file: &ExternalAccount, universe: &str, faults: &mut Faul
         );
     }
     found
+}
+
+/// A signed request names the provider, and nothing in its place.
+fn token_audience(
+    env: &Env,
+    proof: Option<Proof>,
+    provider: Option<&str>,
+    faults: &mut Faults,
+) -> Option<String> {
+    const NAME: &str = "CARNET_GOOGLE_TOKEN_AUDIENCE";
+    match env.get(NAME) {
+        None => provider.map(str::to_owned),
+        Some(_) if proof == Some(Proof::SignedAwsRequest) => {
+            faults.add(NAME, "is of no use with aws4_request: a signed request is made for the provider");
+            None
+        }
+        // "Create a provider" (allowed audiences): 256 characters at most.
+        Some(value) if value.chars().count() > 256 => {
+            faults.add(NAME, "is longer than the 256 characters of an allowed audience");
+            None
+        }
+        Some(value) => Some(value.to_owned()),
+    }
 }
 
 /// The name as Google's token service takes it. The console and `gcloud` also show it with `https:`

@@ -124,7 +124,7 @@ static NOT_AUTHENTICATED: Hint = hint(
 
 static STORAGE_FORBIDDEN: Hint = hint(
     "cloud-storage-forbidden",
-    "bucket's grant",
+    "bucket grant",
     "grant roles/storage.objectViewer on the bucket to this principal, then wait some minutes",
 );
 static STORAGE_NOT_FOUND: Hint = hint(

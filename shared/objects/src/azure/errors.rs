@@ -31,19 +31,6 @@ pub(super) fn from_sdk(hop: Hop, target: &str, error: &azure_core::Error) -> Err
     }
 }
 
-/// A store refuses a page token that it did not give with 400; as everyone else who asks for what
-/// lies outside a thing, its caller is told so.
-pub(super) fn of_page_token(error: Error) -> Error {
-    if error.status() != Some(400) {
-        return error;
-    }
-    let code = error.code().unwrap_or("400").to_owned();
-    Error::new(error.hop(), Kind::OutOfRange, error.target(), "the page token is none of this listing's")
-        .with_status(400)
-        .with_code(code)
-        .with_request_id(error.request_id().map(str::to_owned))
-}
-
 fn answered(hop: Hop, target: &str, status: u16, code: Option<&str>, answer: Option<&RawResponse>) -> Error {
     let headers = answer.map(RawResponse::headers);
     let header = |name: &'static str| headers.and_then(|headers| text(headers, name));

@@ -96,10 +96,7 @@ impl AzureBlobs {
         let pager =
             self.container.list_blobs(Some(options)).map_err(|error| self.error(Hop::List, &error))?;
         let page = match pager.into_pages().next().await {
-            Some(page) => page.map_err(|error| match request.page_token {
-                Some(_) => errors::of_page_token(self.error(Hop::List, &error)),
-                None => self.error(Hop::List, &error),
-            })?,
+            Some(page) => page.map_err(|error| request.refused(self.error(Hop::List, &error)))?,
             None => return Ok(Page::default()),
         };
         telemetry::record("request_id", headers::request_id(page.headers()));

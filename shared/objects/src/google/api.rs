@@ -85,10 +85,7 @@ impl Api {
                 query.append_pair("maxResults", &size.clamp(1, MAX_PAGE).to_string());
             }
         }
-        let body = self.get(Hop::List, url).await.map_err(|error| match request.page_token {
-            Some(_) => errors::of_page_token(error),
-            None => error,
-        })?;
+        let body = self.get(Hop::List, url).await.map_err(|error| request.refused(error))?;
         resource::page(&body).map_err(|why| self.malformed(Hop::List, why))
     }
 

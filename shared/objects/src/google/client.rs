@@ -26,11 +26,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Client {
     credentials: Credentials,
     endpoint: String,
-    /// `projects/_/buckets/..`
-    bucket: String,
     target: String,
     made: Mutex<Option<Storage>>,
     rest: Rest,
+}
+
+/// Where objects are read, and what errors call it.
+pub(super) struct At {
+    /// `projects/_/buckets/..`
+    pub bucket: String,
+    pub target: String,
 }
 
 /// An answer with bytes.
@@ -40,12 +45,11 @@ pub(super) struct Media {
 }
 
 impl Client {
-    pub(super) fn new(credentials: Credentials, endpoint: &Url, bucket: &str, target: &str) -> Self {
+    pub(super) fn new(credentials: Credentials, endpoint: &Url, target: String) -> Self {
         Self {
             credentials,
             endpoint: endpoint.as_str().trim_end_matches('/').to_owned(),
-            bucket: format!("projects/_/buckets/{bucket}"),
-            target: target.to_owned(),
+            target,
             made: Mutex::default(),
             rest: Rest::begin(),
         }
@@ -86,8 +90,14 @@ impl Client {
         })
     }
 
-    pub(super) async fn read(&self, key: &Key, terms: &Terms, range: Option<ByteRange>) -> Result<Media> {
-        let mut read = self.current().await?.read_object(&self.bucket, key.as_str()).compute_crc32c(false);
+    pub(super) async fn read(
+        &self,
+        at: &At,
+        key: &Key,
+        terms: &Terms,
+        range: Option<ByteRange>,
+    ) -> Result<Media> {
+        let mut read = self.current().await?.read_object(&at.bucket, key.as_str()).compute_crc32c(false);
         if let Some(generation) = terms.is {
             read = read.set_if_generation_match(generation);
         }
@@ -97,8 +107,8 @@ impl Client {
         if let Some(range) = range {
             read = read.set_read_range(read_range(range));
         }
-        let response = read.send().await.map_err(|error| errors::of_client(&self.target, &error))?;
-        Ok(Media { generation: response.object().generation, body: body(response, self.target.clone()) })
+        let response = read.send().await.map_err(|error| errors::of_client(&at.target, &error))?;
+        Ok(Media { generation: response.object().generation, body: body(response, at.target.clone()) })
     }
 }
 
@@ -126,5 +136,64 @@ fn read_range(range: ByteRange) -> ReadRange {
         ByteRange::Last(count) => ReadRange::tail(count),
         ByteRange::Between { first, last } if last < BEYOND => ReadRange::segment(first, last - first + 1),
         ByteRange::Between { first, .. } => ReadRange::offset(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carnet_federation::config::Env;
+    use carnet_federation::http::Http;
+    use carnet_federation::http::rest::IDLE;
+    use futures_util::TryStreamExt as _;
+    use google_cloud_auth::credentials::anonymous;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::SystemTime;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Says the same on every request, and leaves the connection open for the next.
+    async fn converse(mut socket: TcpStream) {
+        let mut head = Vec::new();
+        while let Ok(byte) = socket.read_u8().await {
+            head.push(byte);
+            if head.ends_with(b"\r\n\r\n") {
+                head.clear();
+                let answer = "HTTP/1.1 200 OK\r\nx-goog-generation: 7\r\ncontent-length: 2\r\n\r\nhi";
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    async fn counting(listener: TcpListener, connections: Arc<AtomicUsize>) {
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(converse(socket));
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_that_rested_too_long_are_left_behind() {
+        // Sets the process's TLS provider, as it does in every program.
+        Http::from_env(&Env::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(counting(listener, connections.clone()));
+        let mut client = Client::new(anonymous::Builder::new().build(), &endpoint, "store".into());
+        let at = At { bucket: "projects/_/buckets/box".into(), target: "store/box".into() };
+        let key = Key::parse("a").unwrap();
+        for (rested, expected) in
+            [(Duration::ZERO, 1), (Duration::ZERO, 1), (IDLE * 2, 2), (Duration::ZERO, 2)]
+        {
+            client.rest = Rest::since(SystemTime::now() - rested);
+            let media = client.read(&at, &key, &Terms::default(), None).await.unwrap();
+            let chunks: Vec<Bytes> = media.body.try_collect().await.unwrap();
+            assert_eq!(
+                (chunks.concat().as_slice(), connections.load(Ordering::Relaxed)),
+                (&b"hi"[..], expected)
+            );
+        }
     }
 }

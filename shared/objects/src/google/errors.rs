@@ -1,7 +1,7 @@
 //! The store's and the client's errors as ours.
 //!
 //! The client's `Display` repeats what the store wrote, and its `Debug` the headers too, so neither is
-//! ever shown: status, reason and request id are taken out, the words are ours.
+//! ever shown: status, reason, request id and whom it turned away are taken out, the words are ours.
 
 use carnet_federation::adapter::google::recover;
 use carnet_federation::{Error, Hop, Kind, hints};
@@ -75,10 +75,23 @@ pub(super) fn answered(hop: Hop, target: &str, status: u16, headers: &HeaderMap,
     if let Some(reason) = reason {
         error = error.with_code(reason);
     }
+    if let Some(who) = denied(said).filter(|_| status == 403) {
+        error = error.with_presented(who);
+    }
     match hints::google_storage(status, reason) {
         Some(hint) => error.with_hint(hint),
         None => error,
     }
+}
+
+/// Whom the store turned away, and what it would have had to allow: its own sentence begins with that.
+/// It is what a grant must name, and we may not know it: a mapping made it.
+fn denied(said: &str) -> Option<String> {
+    const LONGEST: usize = 512;
+    let (who, rest) = said.split_once(" does not have ")?;
+    let (permission, _) = rest.split_once(" access")?;
+    (who.len() <= LONGEST && !who.contains(char::is_whitespace) && permission.len() <= LONGEST)
+        .then(|| format!("{who} for {permission}"))
 }
 
 /// "HTTP status and error codes for JSON" says what comes with which status.
@@ -119,19 +132,6 @@ pub(super) fn decided(target: &str, kind: Kind) -> Error {
         Some(hint) => error.with_hint(hint),
         None => error,
     }
-}
-
-/// A store refuses a page token that it did not give with 400; as everyone else who asks for what
-/// lies outside a thing, its caller is told so.
-pub(super) fn of_page_token(error: Error) -> Error {
-    if error.status() != Some(400) {
-        return error;
-    }
-    let code = error.code().unwrap_or("400").to_owned();
-    Error::new(error.hop(), Kind::OutOfRange, error.target(), "the page token is none of this listing's")
-        .with_status(400)
-        .with_code(code)
-        .with_request_id(error.request_id().map(str::to_owned))
 }
 
 /// The service's own, for its support.

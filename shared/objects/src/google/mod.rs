@@ -3,6 +3,8 @@
 //!
 //! | module | what happens there |
 //! |---|---|
+//! | this one | [`CloudStorage`]: what its buckets share |
+//! | `bucket` | [`Bucket`]: one bucket as a source |
 //! | `credential` | what the store asks of a credential |
 //! | `client` | Google's client: made late, renewed after a rest, one read a call |
 //! | `api` | calls of the JSON API on our own HTTP client |
@@ -24,6 +26,7 @@
 //! the compressed bytes.
 
 mod api;
+mod bucket;
 mod client;
 mod credential;
 mod errors;
@@ -32,51 +35,31 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use bucket::Bucket;
 pub use credential::{SCOPE, StorageCredential};
 
-use crate::key::Key;
-use crate::list::{ListRequest, Page};
-use crate::object::{Conditions, ObjectMeta};
-use crate::range::ByteRange;
-use crate::source::{ObjectSource, Opened, ReadRequest};
-use api::Api;
-use carnet_federation::http::{Http, target_of};
-use carnet_federation::{BoxFuture, Error, Hop, Kind, Result, telemetry};
-use client::{Client, Media};
-use futures_util::{FutureExt as _, future};
+use carnet_federation::http::{Http, guard, target_of};
+use carnet_federation::{Error, Hop, Kind, Result};
+use client::Client;
 use reqwest::Url;
 use std::sync::Arc;
-use terms::{Terms, generation};
 
-/// One bucket. Made once: its clients and their connections are shared by all calls.
+/// Cloud Storage as one credential sees it. Made once: its buckets share the clients and their
+/// connections.
 pub struct CloudStorage {
-    api: Api,
-    client: Client,
+    http: Http,
     credential: Arc<dyn StorageCredential>,
-    target: String,
+    endpoint: Url,
+    client: Arc<Client>,
 }
 
 impl CloudStorage {
     /// `endpoint` is the service's base URL without a path, as `https://storage.googleapis.com`.
-    pub fn new(
-        http: &Http,
-        credential: Arc<dyn StorageCredential>,
-        endpoint: &Url,
-        bucket: &str,
-    ) -> Result<Self> {
-        let target = format!("{}/{bucket}", target_of(endpoint));
-        carnet_federation::http::guard::check(endpoint)
-            .map_err(|why| Error::new(Hop::Config, Kind::NotConfigured, &target, why))?;
-        if !crate::place::is_bucket(bucket) {
-            let why = crate::place::InvalidPlaceUrl::Bucket;
-            return Err(Error::new(Hop::Config, Kind::NotConfigured, &target, why.to_string()));
-        }
-        Ok(Self {
-            api: Api::new(http.clone(), credential.clone(), endpoint, bucket, &target),
-            client: Client::new(credential.clone().credentials(), endpoint, bucket, &target),
-            credential,
-            target,
-        })
+    pub fn new(http: &Http, credential: Arc<dyn StorageCredential>, endpoint: &Url) -> Result<Self> {
+        let target = target_of(endpoint);
+        guard::check(endpoint).map_err(|why| Error::new(Hop::Config, Kind::NotConfigured, &target, why))?;
+        let client = Arc::new(Client::new(credential.clone().credentials(), endpoint, target));
+        Ok(Self { http: http.clone(), credential, endpoint: endpoint.clone(), client })
     }
 
     /// Makes Google's client, which reads the platform's root certificates, before the first read
@@ -85,103 +68,7 @@ impl CloudStorage {
         self.client.current().await.map(drop)
     }
 
-    async fn properties(&self, key: &Key, conditions: &Conditions) -> Result<ObjectMeta> {
-        let terms = Terms::of(conditions, None);
-        let meta = self.api.metadata(key, &terms).await?;
-        self.decided(&terms)?;
-        Ok(meta)
-    }
-
-    async fn open_object(&self, key: &Key, request: &ReadRequest) -> Result<Opened> {
-        let terms = Terms::of(&request.conditions, request.version.as_ref());
-        let asked = request.range.unwrap_or(ByteRange::From(0));
-        if terms.decided.is_some() || asked.resolve(u64::MAX).is_none() {
-            // No byte will be read, but whether there is such an object decides what is said.
-            self.api.metadata(key, &terms).await?;
-            self.decided(&terms)?;
-            return Err(self.no_such_bytes());
-        }
-        let media = self.client.read(key, &terms, request.range);
-        let (meta, media) = future::try_join(self.api.metadata(key, &terms), media.map(Ok)).await?;
-        let range = match request.range {
-            None => 0..meta.size,
-            Some(asked) => asked.resolve(meta.size).ok_or_else(|| self.no_such_bytes())?,
-        };
-        let media = self.of_one_generation(key, request, &terms, &meta, media).await?;
-        Ok(Opened { meta, range, body: media.body })
-    }
-
-    /// The bytes of the version that `meta` is of. The two calls may have met two versions, if none
-    /// was asked for: then the bytes are asked for again, of the one that is known.
-    async fn of_one_generation(
-        &self,
-        key: &Key,
-        request: &ReadRequest,
-        terms: &Terms,
-        meta: &ObjectMeta,
-        media: Result<Media>,
-    ) -> Result<Media> {
-        let known = generation(&meta.version);
-        match media {
-            Ok(media) if Some(media.generation) == known => return Ok(media),
-            Err(error) if error.kind() != Kind::OutOfRange || terms.is.is_some() => return Err(error),
-            _ => {}
-        }
-        let pinned = Terms { is: known, ..Terms::default() };
-        let media = self.client.read(key, &pinned, request.range).await;
-        media.map_err(|error| match error.kind() {
-            Kind::Changed if terms.is.is_none() => {
-                let message = "the object changed while it was opened";
-                Error::new(Hop::Read, Kind::Unavailable, &self.target, message).caused_by(error)
-            }
-            _ => error,
-        })
-    }
-
-    /// What the conditions come to, of an object that exists.
-    fn decided(&self, terms: &Terms) -> Result<()> {
-        match terms.decided {
-            None => Ok(()),
-            Some(kind) => Err(errors::decided(&self.target, kind)),
-        }
-    }
-
-    fn no_such_bytes(&self) -> Error {
-        errors::decided(&self.target, Kind::OutOfRange)
-    }
-
-    /// Who the store was told is asking, in its refusals.
-    fn presented(&self, error: Error) -> Error {
-        let by_the_store = matches!(error.kind(), Kind::Forbidden | Kind::Unauthenticated);
-        match self.credential.identity() {
-            Some(identity) if by_the_store && error.presented().is_none() => error.with_presented(identity),
-            _ => error,
-        }
-    }
-
-    async fn hop<T>(&self, hop: Hop, work: impl Future<Output = Result<T>>) -> Result<T> {
-        telemetry::hop(hop, &self.target, async { work.await.map_err(|error| self.presented(error)) }).await
-    }
-}
-
-impl ObjectSource for CloudStorage {
-    fn target(&self) -> &str {
-        &self.target
-    }
-
-    fn list<'a>(&'a self, request: &'a ListRequest) -> BoxFuture<'a, Result<Page>> {
-        Box::pin(self.hop(Hop::List, self.api.list(request)))
-    }
-
-    fn head<'a>(&'a self, key: &'a Key, conditions: &'a Conditions) -> BoxFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.hop(Hop::Read, self.properties(key, conditions)))
-    }
-
-    fn open<'a>(&'a self, key: &'a Key, request: &'a ReadRequest) -> BoxFuture<'a, Result<Opened>> {
-        Box::pin(self.hop(Hop::Read, self.open_object(key, request)))
-    }
-
-    fn credential_rejected(&self) {
-        self.credential.rejected();
+    pub fn bucket(&self, name: &str) -> Result<Bucket> {
+        Bucket::new(self, name)
     }
 }

@@ -44,7 +44,7 @@ impl Google {
         Ok(Self {
             sts: Sts::new(http.clone(), settings)?,
             impersonation: Impersonation::new(http, settings)?,
-            audience: Audience::new(&settings.audience),
+            audience: Audience::new(&settings.token_audience),
             impersonate_only: Scope::new(IMPERSONATE_ONLY),
             universe_domain: settings.universe_domain.clone(),
             spreading_window: settings.spreading_window,

@@ -64,6 +64,12 @@ pub(super) fn service_account(config: &Config, principal: &Principal) -> Option<
     Some(account.email.clone())
 }
 
+/// The first audience that the provider allows in place of its name.
+fn token_audience(config: &Config, principal: &Principal) -> Option<String> {
+    let provider = config.google.as_ref()?.providers.get(principal.google_provider.as_ref()?)?;
+    provider.allowed_audiences.first().cloned()
+}
+
 pub(super) fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
     let kind = config
         .google
@@ -75,6 +81,7 @@ pub(super) fn environment(config: &Config, principal: &Principal) -> BTreeMap<St
     });
     [
         ("CARNET_GOOGLE_AUDIENCE", audience(config, principal)),
+        ("CARNET_GOOGLE_TOKEN_AUDIENCE", token_audience(config, principal)),
         ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", token_type),
         ("CARNET_GOOGLE_SERVICE_ACCOUNT", service_account(config, principal)),
     ]
