@@ -6,8 +6,9 @@ use carnet_federation::Hop;
 use carnet_federation::config::Env;
 use carnet_federation::http::Http;
 use carnet_localclouds::Options;
+use carnet_tests::api::{BLOB_API, Door, GCS_API};
 use carnet_tests::relay::Relay;
-use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, Stage};
+use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, Stage, each};
 use cli_support::{carnet_with, changed};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
@@ -127,12 +128,16 @@ async fn plain_http_leaves_the_machine_for_nobody() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function() {
+each!(BLOB_API as blob_api, GCS_API as gcs_api: (
+    an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function,
+    the_function_ends_gracefully_when_it_is_told_to,
+));
+
+async fn an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function(door: Door) {
     let options =
-        Options { functions: Some(vec!["blob-api".into()]), check_callers: true, ..Options::default() };
+        Options { functions: Some(vec![door.function.into()]), check_callers: true, ..Options::default() };
     let stage = Stage::with(options).await;
-    let url = format!("{}/azure/assets", stage.api("blob-api"));
+    let url = format!("{}{}", stage.api(door.function), door.place);
     let unsigned = stage.client().get(&url).send().await.unwrap();
     assert_eq!(unsigned.status(), 403);
     assert!(unsigned.text().await.unwrap().contains("Missing Authentication Token"));
@@ -144,14 +149,13 @@ async fn an_unsigned_or_wrongly_signed_caller_does_not_reach_the_function() {
     let forged =
         stage.client().get(&url).header("authorization", forged).header("x-amz-date", "20260101T000000Z");
     assert_eq!(forged.send().await.unwrap().status(), 403);
-    assert_eq!(stage.function("blob-api").environments_started(), 0);
+    assert_eq!(stage.function(door.function).environments_started(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_function_ends_gracefully_when_it_is_told_to() {
-    let mut stage = Stage::serving("blob-api").await;
-    stage.client().get(format!("{}/azure/assets", stage.api("blob-api"))).send().await.unwrap();
-    let function = stage.local.functions.remove("blob-api").unwrap();
+async fn the_function_ends_gracefully_when_it_is_told_to(door: Door) {
+    let mut stage = Stage::serving(door.function).await;
+    stage.client().get(format!("{}{}", stage.api(door.function), door.place)).send().await.unwrap();
+    let function = stage.local.functions.remove(door.function).unwrap();
     let logs = function.logs().clone();
     function.stop().await;
     assert!(logs.contains("told to end"), "{:#?}", logs.lines());
