@@ -4,7 +4,7 @@ mod cli_support;
 
 use carnet_federation::config::Env;
 use carnet_federation::http::Http;
-use carnet_tests::binary;
+use carnet_tests::{binary, secrecy};
 use cli_support::{Run, Vars, carnet_with, command};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -26,23 +26,52 @@ tenant_id = "11111111-2222-4333-8444-555555555555"
 client_id = "aaaaaaaa-1111-4222-8333-444444444444"
 object_id = "bbbbbbbb-1111-4222-8333-444444444444"
 
+[google]
+project_number = "210987654321"
+pool = "carnet"
+
+[google.providers.aws-tokens]
+type = "oidc"
+
+[google.service_accounts.reader]
+email = "reader@carnet-test.iam.gserviceaccount.com"
+
 [places.assets]
 url = "azure://carnettest/assets"
 
+[places.archive]
+url = "gs://carnet-test-bucket"
+
 [instances.operator]
-reads = ["assets"]
+reads = ["assets", "archive"]
 azure_identity = "reader"
+google_provider = "aws-tokens"
+google_service_account = "reader"
 
 [functions.blob-api]
 reads = ["assets"]
 azure_identity = "reader"
 
+[functions.gcs-api]
+reads = ["archive"]
+google_provider = "aws-tokens"
+
 [local.containers]
 "carnettest/assets" = "blobs"
 
+[local.buckets]
+carnet-test-bucket = "blobs"
+
 [local.functions]
-blob-api = "BINARY"
+blob-api = "BLOB_API"
+gcs-api = "GCS_API"
 "#;
+
+/// With the functions under test.
+fn configuration() -> String {
+    let path = |name: &str| binary(name).to_str().expect("a plain path").to_owned();
+    CONFIG.replace("BLOB_API", &path("blob-api")).replace("GCS_API", &path("gcs-api"))
+}
 
 /// A `carnet local` that runs in a folder whose name a shell would stumble over.
 struct Clouds {
@@ -55,8 +84,7 @@ impl Clouds {
         let folder = tempfile::Builder::new().prefix("carnet it's $HOME ").tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("blobs")).expect("a folder");
         std::fs::write(folder.path().join("blobs/a.txt"), "hello").expect("a blob");
-        let config = CONFIG.replace("BINARY", binary("blob-api").to_str().expect("a plain path"));
-        std::fs::write(folder.path().join("carnet.toml"), config).expect("the configuration");
+        std::fs::write(folder.path().join("carnet.toml"), configuration()).expect("the configuration");
         // A stale state must not be taken for this run's.
         std::fs::write(folder.path().join("state.json"), "{}").expect("an old state");
         let args = ["local", "--config", "carnet.toml", "--state-file", "state.json"];
@@ -140,7 +168,16 @@ async fn the_state_file_says_where_everything_is_and_goes_when_it_ends() {
             "/entra/tenant_id",
             "/entra/client_id",
             "/azure/blob/carnettest",
+            "/google/sts",
+            "/google/iam_credentials",
+            "/google/storage",
+            "/google/audience",
+            "/google/subject_token_type",
+            "/google/service_account",
+            "/google/providers/aws-tokens",
+            "/google/buckets/0",
             "/functions/blob-api",
+            "/functions/gcs-api",
         ] {
             assert!(state.pointer(pointer).is_some_and(Value::is_string), "{pointer} in the state");
         }
@@ -158,39 +195,69 @@ async fn the_state_file_says_where_everything_is_and_goes_when_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_with_its_exports_reads_blobs_and_calls_the_function() {
     let clouds = Clouds::start(&[]).await;
-    let read = clouds.shell("exec \"$CARNET\" cat azure://carnettest/assets/a.txt").await.ok();
-    assert_eq!(read.text(), "hello");
+    for object in ["azure://carnettest/assets/a.txt", "gs://carnet-test-bucket/a.txt"] {
+        let read = clouds.shell(&format!("exec \"$CARNET\" cat {object}")).await.ok();
+        assert_eq!(read.text(), "hello", "{object}");
+    }
+    let token = "exec \"$CARNET\" token --cloud google --exchange --format json";
+    let exchange = &clouds.shell(token).await.ok().json()["exchange"];
+    assert_eq!(exchange["service_account"], "reader@carnet-test.iam.gserviceaccount.com");
     let file = clouds.shell("test -f \"$SSL_CERT_FILE\" && test -z \"$AWS_SESSION_TOKEN\"").await;
     assert_eq!(file.code, 0, "{file:?}");
     let state = clouds.read_state().expect("a state");
-    let url = format!("{}/azure/assets/a.txt", state["functions"]["blob-api"].as_str().expect("a URL"));
-    let answer = get(&url).await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), answer.text().await.expect("text").as_str()), (200, "hello"));
+    for (function, place) in [("blob-api", "azure/assets"), ("gcs-api", "gcs/archive")] {
+        let url = format!("{}/{place}/a.txt", state["functions"][function].as_str().expect("a URL"));
+        let answer = get(&url).await.expect("an answer");
+        let found = (answer.status().as_u16(), answer.text().await.expect("text"));
+        assert_eq!(found, (200, "hello".to_owned()), "{function}");
+    }
     let log = std::fs::read_to_string(clouds.folder.path().join("blobs/.log")).expect("a log");
     for part in [
         "path=\"/carnettest/assets/a.txt\"",
         "hop=\"aws.sts\"",
         "function=\"blob-api\"",
         "carnet_localclouds::function",
+        "hop=\"google.sts\"",
+        "hop=\"google.iam_credentials\"",
+        "hop=\"google.media\"",
+        "function=\"gcs-api\"",
     ] {
         assert!(log.contains(part), "{part} in {log}");
     }
-    assert!(!log.contains("eyJ"), "a token in the log");
+    for secret in secrecy::SECRETS {
+        assert!(!log.contains(secret), "{secret} in the log: {log}");
+    }
     let file = clouds.state_file();
     let args = ["local", "--env", "--format", "json", "--state-file", file.to_str().expect("a plain path")];
     let exports = carnet_with(&Vars::new(), &args).await.ok().json();
     assert_eq!(exports["AZURE_TENANT_ID"], state["entra"]["tenant_id"]);
+    for (variable, key) in [
+        ("CARNET_GOOGLE_STS_ENDPOINT", "sts"),
+        ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", "iam_credentials"),
+        ("CARNET_GOOGLE_STORAGE_ENDPOINT", "storage"),
+        ("CARNET_GOOGLE_AUDIENCE", "audience"),
+        ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "subject_token_type"),
+        ("CARNET_GOOGLE_SERVICE_ACCOUNT", "service_account"),
+    ] {
+        assert!(exports[variable].is_string(), "{variable} in {exports}");
+        assert_eq!(exports[variable], state["google"][key], "{variable}");
+    }
     clouds.end("TERM").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_and_callers_checks_are_switched_on_from_the_command_line() {
-    let clouds = Clouds::start(&["--check-callers", "--fault", "entra.token=status:503"]).await;
-    let run = clouds.shell("exec \"$CARNET\" token --exchange").await;
-    assert_eq!(run.code, 8, "{run:?}");
+    let faults = ["--fault", "entra.token=status:503", "--fault", "google.iam_credentials=malformed-json"];
+    let clouds = Clouds::start(&[&["--check-callers"], &faults[..]].concat()).await;
+    for (cloud, code) in [("azure", 8), ("google", 9)] {
+        let run = clouds.shell(&format!("exec \"$CARNET\" token --cloud {cloud} --exchange")).await;
+        assert_eq!(run.code, code, "{run:?}");
+    }
     let state = clouds.read_state().expect("a state");
-    let url = format!("{}/azure/assets/a.txt", state["functions"]["blob-api"].as_str().expect("a URL"));
-    assert_eq!(get(&url).await.expect("an answer").status(), 403);
+    for (function, place) in [("blob-api", "azure/assets"), ("gcs-api", "gcs/archive")] {
+        let url = format!("{}/{place}/a.txt", state["functions"][function].as_str().expect("a URL"));
+        assert_eq!(get(&url).await.expect("an answer").status(), 403, "{function}");
+    }
     clouds.end("TERM").await;
 }
 
@@ -216,7 +283,7 @@ async fn what_local_is_not_given_rightly_it_says() {
     assert_eq!(wrong.code, 3);
     assert!(wrong.stderr.contains("line 2") && wrong.stderr.contains("aws.account"), "{}", wrong.stderr);
     assert_eq!(run(vec!["local".into(), "--state-file".into(), state.clone()]).await.code, 2, "no --config");
-    std::fs::write(&config, CONFIG.replace("BINARY", "x")).expect("a file");
+    std::fs::write(&config, configuration()).expect("a file");
     std::fs::create_dir(folder.path().join("blobs")).expect("a folder");
     let fault = run(serve(&["--fault", "aws.sts=explode"])).await;
     assert_eq!(fault.code, 2);
@@ -288,7 +355,7 @@ async fn a_demo_that_goes_otherwise_is_a_failure() {
 async fn help_version_and_completions_are_there() {
     let none = Vars::new();
     let help = carnet_with(&none, &["--help"]).await.ok().text();
-    for part in ["Exit codes:", "AZURE_TENANT_ID", "token", "local", "demo"] {
+    for part in ["Exit codes:", "AZURE_TENANT_ID", "CARNET_GOOGLE_AUDIENCE", "token", "local", "demo"] {
         assert!(help.contains(part), "{part} in {help}");
     }
     for command in ["token", "ls", "cat", "local", "demo", "completions"] {

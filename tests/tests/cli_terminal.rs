@@ -3,7 +3,8 @@
 
 mod cli_support;
 
-use carnet_tests::{ACCOUNT, CONTAINER, Stage};
+use carnet_localclouds::faults::{Fault, Hop, Rule};
+use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, Stage};
 use cli_support::{Vars, changed, command};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -53,22 +54,29 @@ async fn a_token_on_a_screen_comes_with_a_warning() {
     let stage = Stage::new().await;
     let (code, seen) = on_a_terminal(&stage.env(), &["token", "--show-token"]).await;
     assert!(code == 0 && seen.contains("warning: this token is a secret") && seen.contains("eyJ"), "{seen}");
+    let by_role = changed(&stage, &[("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "aws4_request")]);
+    let (code, seen) = on_a_terminal(&by_role, &["token", "--cloud", "google", "--show-token"]).await;
+    assert!(code == 0 && seen.contains("warning: this token is a secret") && seen.contains("AWS4"), "{seen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bar_shows_how_far_a_file_is() {
     let stage = Stage::new().await;
     stage.put("big.bin", vec![5u8; 64 << 20]);
-    // Slow enough for the bar to be drawn at all.
-    let cut = "azure.blob/big.bin=cut:33554432*1".parse().expect("a fault");
-    stage.local.shared.faults.set(vec![cut]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("big.bin");
-    let url = format!("azure://{ACCOUNT}/{CONTAINER}/big.bin");
-    let fetch = ["cat", url.as_str(), "-o", file.to_str().expect("a plain path")];
-    let (code, seen) = on_a_terminal(&stage.env(), &fetch).await;
-    assert!(code == 0 && seen.contains("of 64.00 MiB"), "{seen:?}");
-    assert_eq!(std::fs::metadata(&file).expect("the file").len(), 64 << 20);
-    let quiet = ["cat", url.as_str(), "-q", "-o", file.to_str().expect("a plain path")];
-    assert_eq!(on_a_terminal(&stage.env(), &quiet).await, (0, String::new()));
+    for (url, bytes) in [
+        (format!("azure://{ACCOUNT}/{CONTAINER}/big.bin"), Hop::Blob),
+        (format!("gs://{BUCKET}/big.bin"), Hop::GoogleMedia),
+    ] {
+        // Slow enough for the bar to be drawn at all.
+        let cut = Rule::always(bytes, Fault::CutBody { after: 32 << 20 }).path("big.bin").times(1);
+        stage.local.shared.faults.set(vec![cut]);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("big.bin");
+        let fetch = ["cat", url.as_str(), "-o", file.to_str().expect("a plain path")];
+        let (code, seen) = on_a_terminal(&stage.env(), &fetch).await;
+        assert!(code == 0 && seen.contains("of 64.00 MiB"), "{seen:?}");
+        assert_eq!(std::fs::metadata(&file).expect("the file").len(), 64 << 20);
+        let quiet = ["cat", url.as_str(), "-q", "-o", file.to_str().expect("a plain path")];
+        assert_eq!(on_a_terminal(&stage.env(), &quiet).await, (0, String::new()));
+    }
 }

@@ -16,6 +16,8 @@ const LENGTH: usize = 3 << 20;
 const CUT: u64 = 1 << 20;
 const NAME: &str = "big.bin";
 
+type Change = fn(&mut World);
+
 /// A store, and what of it shows in faults and errors.
 #[derive(Clone, Copy)]
 struct Store {
@@ -30,7 +32,7 @@ struct Store {
     /// From now on it takes no token that was given out before.
     revoke: fn(&Shared),
     /// Changes with which it lets nobody in, and how it says so.
-    shut: [(fn(&mut World), Kind); 2],
+    shut: [(Change, Kind); 2],
 }
 
 const AZURE: Store = Store {

@@ -1,9 +1,9 @@
-//! Every way the clouds can be told to say no, one row each: what the error must say so that a
-//! person knows what to change, without reading a log.
+//! AWS, Entra and Azure Blob Storage.
 
+use super::{Said, check};
 use carnet_federation::config::AzureSettings;
 use carnet_federation::{Assertion, Audience, BoxFuture, Claims, Mint, Proof, Secret};
-use carnet_federation::{Credential, Error, Hop, Kind, Result, Scope};
+use carnet_federation::{Credential, Hop, Kind, Result, Scope};
 use carnet_localclouds::World;
 use carnet_localclouds::faults::{Fault, Hop as At, Rule};
 use carnet_localclouds::jwt::Algorithm;
@@ -19,49 +19,17 @@ const ROLE: &str = "arn:aws:iam::123456789012:role/carnet-eu-central-1-operator"
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 const NOBODY: &str = "99999999-9999-4999-8999-999999999999";
 
-/// What must be said.
-struct Said<'s> {
-    hop: Hop,
-    kind: Kind,
-    code: &'s str,
-    field: &'s str,
-    /// Part of what was presented; empty where there is nothing to present.
-    presented: &'s str,
-}
-
 fn entra<'s>(code: &'s str, field: &'s str, presented: &'s str) -> Said<'s> {
-    Said { hop: Hop::Exchange, kind: Kind::Refused, code, field, presented }
+    Said { hop: Hop::Exchange, kind: Kind::Refused, code, field, presented, anchor: None }
 }
 
 fn sts<'s>(kind: Kind, code: &'s str, field: &'s str, presented: &'s str) -> Said<'s> {
-    Said { hop: Hop::Mint, kind, code, field, presented }
+    Said { hop: Hop::Mint, kind, code, field, presented, anchor: None }
 }
 
 fn blob<'s>(kind: Kind, code: &'s str, field: &'s str, presented: &'s str) -> Said<'s> {
-    Said { hop: Hop::Read, kind, code, field, presented }
+    Said { hop: Hop::Read, kind, code, field, presented, anchor: None }
 }
-
-/// One line that names the field, what was presented, what to change, and where it is explained.
-#[track_caller]
-fn check(error: &Error, said: &Said) {
-    secrecy::assert_kept(error);
-    let line = error.to_string();
-    assert_eq!((error.hop(), error.kind(), error.code()), (said.hop, said.kind, Some(said.code)), "{line}");
-    assert_eq!(error.field(), Some(said.field), "{line}");
-    let hint = error.hint().unwrap_or_else(|| panic!("no hint: {line}"));
-    assert_eq!(error.presented().is_none(), said.presented.is_empty(), "{line}");
-    assert!(error.presented().unwrap_or_default().contains(said.presented), "{}: {line}", said.presented);
-    assert_eq!(line.lines().count(), 1, "{line}");
-    for part in [said.code, said.field, said.presented, hint.advice, &hint.link()] {
-        assert!(line.contains(part), "{part} is missing: {line}");
-    }
-    let lower = said.code.to_lowercase();
-    let own = lower.trim_end_matches("exception");
-    assert!(hint.anchor.contains(own) || SHARED.contains(&hint.anchor), "{} for {}", hint.anchor, said.code);
-}
-
-/// Rows of the page that more than one code leads to, or that are named otherwise.
-const SHARED: [&str; 3] = ["expiredtoken", "invalidauthenticationinfo", "clock"];
 
 async fn token(credential: &Credential<carnet_federation::exchange::Entra>, scope: &str) -> Result<()> {
     credential.token(&Scope::new(scope)).await.map(|_| ())
