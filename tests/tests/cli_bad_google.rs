@@ -157,14 +157,7 @@ async fn a_service_account_without_the_grant() {
 async fn a_bucket_without_the_grant() {
     let change =
         |world: &mut World| world.google.buckets.values_mut().for_each(|bucket| bucket.readers.clear());
-    let case = Case {
-        change,
-        exit: 5,
-        hop: "read",
-        field: "bucket grant",
-        presented: "for storage.objects.get",
-        ..CASE
-    };
+    let case = Case { change, exit: 5, hop: "read", field: "bucket grant", presented: AUDIENCE, ..CASE };
     is_said(Case { advice: "roles/storage.objectViewer", ..case }).await;
 }
 

@@ -61,6 +61,7 @@ fn ours(_: &mut GoogleSettings) {}
 fn by_role(settings: &mut GoogleSettings) {
     settings.proof = Proof::SignedAwsRequest;
     settings.audience = settings.audience.replace("aws-tokens", "aws-names");
+    settings.token_audience = settings.audience.clone();
 }
 
 fn as_account(settings: &mut GoogleSettings) {
@@ -276,7 +277,7 @@ async fn what_cloud_storage_refuses() {
     stage.put("there.txt", "bytes");
     let none: Change = |_| {};
     let forbidden = |presented| {
-        storage(Kind::Forbidden, "forbidden", "bucket's grant", presented, "cloud-storage-forbidden")
+        storage(Kind::Forbidden, "forbidden", "bucket grant", presented, "cloud-storage-forbidden")
     };
     let missing = || storage(Kind::NotFound, "notFound", "bucket or key", "", "cloud-storage-not-found");
     let untaken =

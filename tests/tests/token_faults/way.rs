@@ -80,6 +80,7 @@ impl Route {
             }
             if self == Route::GoogleByRole {
                 settings.audience = stage.provider("aws-names");
+                settings.token_audience = settings.audience.clone();
             }
         });
         Google::new(http.clone(), &settings).unwrap()

@@ -104,12 +104,20 @@ impl Bucket {
         errors::decided(&self.at.target, Kind::OutOfRange)
     }
 
-    /// Who the store was told is asking, in its refusals.
+    /// Who the store was told is asking, in its refusals. The store names a service account, and calls
+    /// a federated identity no more than "Caller".
     fn presented(&self, error: Error) -> Error {
         let by_the_store = matches!(error.kind(), Kind::Forbidden | Kind::Unauthenticated);
-        match self.credential.identity() {
-            Some(identity) if by_the_store && error.presented().is_none() => error.with_presented(identity),
-            _ => error,
+        let Some(identity) = self.credential.identity().filter(|_| by_the_store) else { return error };
+        match error.presented() {
+            None => error.with_presented(identity),
+            Some(said) => match said.strip_prefix("Caller ") {
+                Some(for_what) => {
+                    let whole = format!("{identity} {for_what}");
+                    error.with_presented(whole)
+                }
+                None => error,
+            },
         }
     }
 
