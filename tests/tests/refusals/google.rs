@@ -61,7 +61,6 @@ fn ours(_: &mut GoogleSettings) {}
 fn by_role(settings: &mut GoogleSettings) {
     settings.proof = Proof::SignedAwsRequest;
     settings.audience = settings.audience.replace("aws-tokens", "aws-names");
-    settings.token_audience = settings.audience.clone();
 }
 
 fn as_account(settings: &mut GoogleSettings) {

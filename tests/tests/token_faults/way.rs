@@ -80,7 +80,6 @@ impl Route {
             }
             if self == Route::GoogleByRole {
                 settings.audience = stage.provider("aws-names");
-                settings.token_audience = settings.audience.clone();
             }
         });
         Google::new(http.clone(), &settings).unwrap()
