@@ -3,7 +3,7 @@
 use crate::location::Location;
 use carnet_federation::adapter::azure::AzureCredential;
 use carnet_federation::adapter::google::GoogleCredential;
-use carnet_federation::config::{AzureSettings, Env, Faults, GoogleSettings};
+use carnet_federation::config::{self, AzureSettings, Env, GoogleSettings};
 use carnet_federation::exchange::{Entra, Google};
 use carnet_federation::http::Http;
 use carnet_federation::mint::{self, AwsSession};
@@ -15,19 +15,12 @@ use std::sync::Arc;
 
 /// The settings of the Azure side; every fault of them in one error.
 pub fn azure_settings(env: &Env) -> Result<AzureSettings> {
-    settings(|faults| AzureSettings::read(env, faults))
+    config::gather(|faults| AzureSettings::read(env, faults))
 }
 
 /// The settings of the Google side; every fault of them in one error.
 pub fn google_settings(env: &Env) -> Result<GoogleSettings> {
-    settings(|faults| GoogleSettings::read(env, faults))
-}
-
-fn settings<T>(read: impl FnOnce(&mut Faults) -> Option<T>) -> Result<T> {
-    let mut faults = Faults::default();
-    let settings = read(&mut faults);
-    faults.into_result()?;
-    settings.ok_or_else(|| Error::new(Hop::Config, Kind::NotConfigured, "environment", "cannot be read"))
+    config::gather(|faults| GoogleSettings::read(env, faults))
 }
 
 /// Mints with the AWS credentials of the normal chain.

@@ -5,6 +5,7 @@ use crate::Stage;
 use crate::api::{BLOB_API, Door};
 use crate::secrecy::SECRETS;
 use carnet_localclouds::World;
+use carnet_localclouds::world::Provider;
 use serde_json::Value;
 
 /// What is wrong, and how it must show.
@@ -53,4 +54,16 @@ pub async fn shows(case: Case) {
     for secret in SECRETS {
         assert!(!lines.iter().any(|line| line.contains(secret)), "{secret} in {lines:#?}");
     }
+}
+
+/// Changes every provider of Google's.
+pub fn providers(world: &mut World, change: impl Fn(&mut Provider)) {
+    world.google.pools.values_mut().flat_map(|pool| pool.providers.values_mut()).for_each(change);
+}
+
+/// Gives every provider this mapping and no other.
+pub fn map(world: &mut World, subject: &str) {
+    providers(world, |provider| {
+        provider.trust.mapping = [("google.subject".to_owned(), subject.to_owned())].into();
+    });
 }

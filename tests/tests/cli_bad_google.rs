@@ -4,7 +4,8 @@
 mod cli_support;
 
 use carnet_localclouds::faults::{Fault, Hop, Rule};
-use carnet_localclouds::world::{Provider, World};
+use carnet_localclouds::world::World;
+use carnet_tests::refusal::{map, providers};
 use carnet_tests::{BUCKET, SERVICE_ACCOUNT, Stage};
 use carnet_trust::google::ProviderKind;
 use cli_support::{Vars, carnet_with, changed};
@@ -74,16 +75,6 @@ async fn is_said(case: Case) {
     for part in [case.hop, case.field, case.presented, case.advice] {
         assert!(words.stderr.contains(part), "{part} in {}", words.stderr);
     }
-}
-
-fn providers(world: &mut World, change: impl Fn(&mut Provider)) {
-    world.google.pools.values_mut().flat_map(|pool| pool.providers.values_mut()).for_each(change);
-}
-
-fn map(world: &mut World, subject: &str) {
-    providers(world, |provider| {
-        provider.trust.mapping = [("google.subject".to_owned(), subject.to_owned())].into();
-    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,9 @@
 
 use carnet_localclouds::World;
 use carnet_localclouds::faults::Hop;
-use carnet_localclouds::world::Provider;
 use carnet_tests::Stage;
 use carnet_tests::api::{Api, Door, GCS_API};
-use carnet_tests::refusal::{self, Case, shows};
+use carnet_tests::refusal::{self, Case, map, providers, shows};
 use carnet_trust::google::ProviderKind;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/carnet-eu-central-1-gcs-api";
@@ -16,16 +15,6 @@ const CASE: Case = Case { door: GCS_API, ..refusal::CASE };
 const AS_ACCOUNT: Door = Door { function: "gcs-api-as-account", ..GCS_API };
 /// Presents a signed request to the AWS provider.
 const BY_ROLE: Door = Door { function: "gcs-api-by-role", ..GCS_API };
-
-fn providers(world: &mut World, change: impl Fn(&mut Provider)) {
-    world.google.pools.values_mut().flat_map(|pool| pool.providers.values_mut()).for_each(change);
-}
-
-fn map(world: &mut World, subject: &str) {
-    providers(world, |provider| {
-        provider.trust.mapping = [("google.subject".to_owned(), subject.to_owned())].into();
-    });
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_that_is_not_there() {

@@ -1,35 +1,19 @@
 //! The contract that both functions keep: the real binaries, called as API Gateway calls them.
 
 use carnet_tests::api::{Api, BLOB_API, Door, GCS_API, HELLO, problem};
+use carnet_tests::each;
 use reqwest::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-macro_rules! both_keep {
-    ($($contract:ident),+ $(,)?) => {
-        mod blob_api {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $contract() {
-                super::$contract(super::BLOB_API).await;
-            })+
-        }
-        mod gcs_api {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $contract() {
-                super::$contract(super::GCS_API).await;
-            })+
-        }
-    };
-}
-
-both_keep!(
+each!(BLOB_API as blob_api, GCS_API as gcs_api: (
     an_object_comes_with_its_headers,
     ranges_are_served_clamped_refused_or_ignored_as_rfc_9110_says,
     a_listing_is_a_json_page_with_a_token_for_the_next,
     names_that_could_mean_something_else_are_refused_before_any_upstream_call,
     answers_over_6_mb_stream_and_over_200_mb_are_refused_naming_range,
     a_cut_body_is_resumed_and_one_that_stays_broken_breaks_the_transfer,
-);
+));
 
 async fn an_object_comes_with_its_headers(door: Door) {
     let api = Api::open(door).await;

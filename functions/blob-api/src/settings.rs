@@ -1,9 +1,9 @@
 //! The environment of this function, read once at start.
 
+use carnet_federation::Result;
 use carnet_federation::adapter::azure::AzureCredential;
-use carnet_federation::config::{AzureSettings, Env, Faults};
+use carnet_federation::config::{self, AzureSettings, Env};
 use carnet_federation::http::Http;
-use carnet_federation::{Error, Hop, Kind, Result};
 use carnet_object_api::places;
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_objects::{ObjectSource, PlaceUrl, Places};
@@ -17,15 +17,12 @@ pub struct Settings {
 
 /// `CARNET_PLACES` and what [`AzureSettings`] reads. Every fault is reported, together.
 pub fn read(env: &Env) -> Result<Settings> {
-    let mut faults = Faults::default();
-    let azure = AzureSettings::read(env, &mut faults);
-    let places = places::read(env, &mut faults, "assets=azure://account/container/prefix");
-    faults.into_result()?;
-    match (azure, places) {
-        (Some(azure), Some(places)) => Ok(Settings { azure, places }),
-        // Unreachable while whoever answers `None` adds a fault; an error all the same.
-        _ => Err(Error::new(Hop::Config, Kind::NotConfigured, "environment", "the settings are incomplete")),
-    }
+    config::gather(|faults| {
+        // Both are read before either is missed.
+        let azure = AzureSettings::read(env, faults);
+        let places = places::read(env, faults, "assets=azure://account/container/prefix");
+        Some(Settings { azure: azure?, places: places? })
+    })
 }
 
 impl Settings {

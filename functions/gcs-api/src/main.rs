@@ -31,8 +31,10 @@ async fn start(env: &Env) -> Result<Api> {
     let credential = GoogleCredential::new(Credential::new(mint, google), Scope::new(SCOPE));
     let storage = CloudStorage::new(&http, credential.clone(), &settings.google.storage_endpoint)?;
     let places = settings.sources(&storage)?;
-    warm_up(credential.credential(), credential.scope()).await;
-    storage.prepare().await?;
+    // Roots are parsed while the token is on its way.
+    let warm = warm_up(credential.credential(), credential.scope());
+    let ((), prepared) = tokio::join!(warm, storage.prepare());
+    prepared?;
     let doctor = move || doctor::google(credential.credential().clone(), credential.scope().clone());
     Ok(Api::new(places, doctor))
 }

@@ -1,7 +1,7 @@
 //! The environment of this function, read once at start.
 
-use carnet_federation::config::{Env, Faults, GoogleSettings};
-use carnet_federation::{Error, Hop, Kind, Result};
+use carnet_federation::Result;
+use carnet_federation::config::{self, Env, GoogleSettings};
 use carnet_object_api::places;
 use carnet_objects::google::CloudStorage;
 use carnet_objects::{ObjectSource, PlaceUrl, Places};
@@ -15,15 +15,12 @@ pub struct Settings {
 
 /// `CARNET_PLACES` and what [`GoogleSettings`] reads. Every fault is reported, together.
 pub fn read(env: &Env) -> Result<Settings> {
-    let mut faults = Faults::default();
-    let google = GoogleSettings::read(env, &mut faults);
-    let places = places::read(env, &mut faults, "assets=gs://bucket/prefix");
-    faults.into_result()?;
-    match (google, places) {
-        (Some(google), Some(places)) => Ok(Settings { google, places }),
-        // Unreachable while whoever answers `None` adds a fault; an error all the same.
-        _ => Err(Error::new(Hop::Config, Kind::NotConfigured, "environment", "the settings are incomplete")),
-    }
+    config::gather(|faults| {
+        // Both are read before either is missed.
+        let google = GoogleSettings::read(env, faults);
+        let places = places::read(env, faults, "assets=gs://bucket/prefix");
+        Some(Settings { google: google?, places: places? })
+    })
 }
 
 impl Settings {

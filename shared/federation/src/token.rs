@@ -1,5 +1,6 @@
 //! What an exchange gives, and the secrecy it is kept in.
 
+use reqwest::header::HeaderValue;
 use std::fmt;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
@@ -56,6 +57,15 @@ pub trait Expiring {
 pub struct AccessToken {
     pub secret: Secret,
     pub expires_at: SystemTime,
+}
+
+impl AccessToken {
+    /// The value of an `Authorization` header, marked as sensitive; `None` if it fits into none.
+    pub(crate) fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.secret.expose())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
 }
 
 impl Expiring for AccessToken {

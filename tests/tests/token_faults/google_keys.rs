@@ -10,19 +10,6 @@ use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_old_key_and_the_new_one_hold_while_a_rotation_lasts() {
-    let way = Way::new(Route::Google).await;
-    let old = way.prove().await;
-    way.stage.local.shared.aws_keys.rotate().unwrap();
-    let new = way.prove().await;
-    assert_ne!(old.claims.key_id, new.claims.key_id);
-    for proof in [&old, &new] {
-        way.trade(proof).await.unwrap();
-    }
-    assert_eq!(way.asked(Hop::Issuer), 2, "one look at the discovery document, one at the keys");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_key_is_looked_for_once_in_ten_seconds_and_then_found() {
     let way = Way::new(Route::Google).await;
     way.token().await;

@@ -1,19 +1,24 @@
-//! Keys that rotate, and assertions that lie: decided as Entra decides.
+//! Keys that rotate, and assertions that lie: decided as Entra decides. Where both clouds decide alike,
+//! both are asked here.
 
 use super::Forged;
-use super::way::{Route, Way};
+use super::way::{ENTRA, GOOGLE_STS, Route, Service, Way};
 use carnet_federation::{Hop as At, Kind};
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::jwt::Algorithm;
-use carnet_tests::{CLIENT, Stage};
+use carnet_tests::{CLIENT, Stage, each};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_old_key_and_the_new_one_hold_while_a_rotation_lasts() {
-    let way = Way::new(Route::Azure).await;
+each!(
+    ENTRA as entra, GOOGLE_STS as google:
+    (the_old_key_and_the_new_one_hold_while_a_rotation_lasts)
+);
+
+async fn the_old_key_and_the_new_one_hold_while_a_rotation_lasts(service: Service) {
+    let way = Way::new(service.route).await;
     let old = way.prove().await;
     way.stage.local.shared.aws_keys.rotate().unwrap();
     let new = way.prove().await;

@@ -2,7 +2,7 @@
 //!
 //! The stand-ins count what reaches them; this only says that everyone got a token.
 
-use carnet_federation::config::{AzureSettings, Env, Faults};
+use carnet_federation::config::{self, AzureSettings, Env};
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{AwsSession, Outbound};
@@ -15,12 +15,10 @@ const SCOPE: &str = "https://storage.azure.com/.default";
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = std::env::args().nth(1).ok_or("usage: callers COUNT")?.parse()?;
     let env = Env::from_process();
-    let mut faults = Faults::default();
-    let settings = AzureSettings::read(&env, &mut faults);
-    faults.into_result()?;
+    let settings = config::gather(|faults| AzureSettings::read(&env, faults))?;
     let http = Http::from_env(&env)?;
     let mint = Outbound::new(AwsSession::load(&http).await?, http.clone())?;
-    let entra = Entra::new(http, &settings.ok_or("no settings")?)?;
+    let entra = Entra::new(http, &settings)?;
     let credential = Credential::new(Arc::new(mint), entra);
 
     let scope = Scope::new(SCOPE);

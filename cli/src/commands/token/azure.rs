@@ -5,7 +5,7 @@ use super::{Args, expires_in, minted, show};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::way;
-use carnet_federation::config::{self, Env, Faults};
+use carnet_federation::config::{self, Env};
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::{Assertion, Audience, Exchange as _, Proof, Scope};
@@ -34,10 +34,7 @@ fn audience(args: &Args, env: &Env) -> Result<Audience, Failure> {
     if let Some(audience) = &args.audience {
         return Ok(Audience::new(audience));
     }
-    let mut faults = Faults::default();
-    let audience = config::exchange_audience(env, &mut faults);
-    faults.into_result()?;
-    Ok(audience)
+    Ok(config::gather(|faults| Some(config::exchange_audience(env, faults)))?)
 }
 
 async fn trade(entra: &Entra, proof: &Assertion) -> Result<Traded, Failure> {

@@ -6,7 +6,7 @@ use crate::token::{AccessToken, Expiring as _, Scope};
 use crate::{Credential, Error};
 use google_cloud_auth::credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag};
 use google_cloud_auth::errors::CredentialsError;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Given to a client as its credentials; bound to one scope, since Google's clients name none.
@@ -88,9 +88,9 @@ impl CredentialsProvider for Provider {
         if extensions.get::<EntityTag>() == Some(&tag) {
             return Ok(CacheableResource::NotModified);
         }
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret.expose()))
-            .map_err(|_| CredentialsError::from_msg(false, "the token does not fit into a header"))?;
-        value.set_sensitive(true);
+        let value = token.bearer();
+        let value =
+            value.ok_or_else(|| CredentialsError::from_msg(false, "the token does not fit into a header"))?;
         let data = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         Ok(CacheableResource::New { entity_tag: tag, data })
     }

@@ -75,6 +75,17 @@ impl Faults {
     }
 }
 
+/// What `read` makes of the environment, or every fault it found in one error.
+pub fn gather<T>(read: impl FnOnce(&mut Faults) -> Option<T>) -> Result<T> {
+    let mut faults = Faults::default();
+    let settings = read(&mut faults);
+    faults.into_result()?;
+    // Whoever answers `None` adds a fault, so there are settings; an error all the same.
+    settings.ok_or_else(|| {
+        Error::new(Hop::Config, Kind::NotConfigured, "environment", "the settings are incomplete")
+    })
+}
+
 /// An https URL, or http to this machine.
 pub fn endpoint(text: &str) -> Option<Url> {
     let url: Url = text.parse().ok()?;

@@ -1,4 +1,5 @@
-//! Token services answer in a few kilobytes. Whatever is longer is no answer.
+//! Bodies that are read whole, within a limit. Token services answer in a few kilobytes: whatever is
+//! longer is no answer of theirs.
 
 use super::unreachable;
 use crate::error::{Error, Hop, Kind, Result};
@@ -7,19 +8,28 @@ use crate::hints;
 /// 64 KiB: Google's access tokens, the longest of the three clouds', are at most 12 KB.
 pub const TOKEN_SERVICE_LIMIT: usize = 64 * 1024;
 
-/// The whole body, if it is within the limit. Nothing is decompressed.
-pub async fn read_capped(hop: Hop, target: &str, mut response: reqwest::Response) -> Result<Vec<u8>> {
-    if response.content_length().is_some_and(|length| length > TOKEN_SERVICE_LIMIT as u64) {
-        return Err(too_long(hop, target));
+/// The whole body of a token service's answer. Nothing is decompressed.
+pub async fn read_capped(hop: Hop, target: &str, response: reqwest::Response) -> Result<Vec<u8>> {
+    let body = read_within(response, TOKEN_SERVICE_LIMIT).await;
+    body.map_err(|error| unreachable(hop, target, error))?.ok_or_else(|| too_long(hop, target))
+}
+
+/// The whole body, or `None` if it is longer than `limit`.
+pub async fn read_within(
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Ok(None);
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(hop, target, error))? {
-        if body.len() + chunk.len() > TOKEN_SERVICE_LIMIT {
-            return Err(too_long(hop, target));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 pub(super) fn too_long(hop: Hop, target: &str) -> Error {

@@ -128,19 +128,13 @@ impl State {
 
 fn providers(world: &World) -> BTreeMap<String, String> {
     let pools = world.google.pools.values().flat_map(|pool| &pool.providers);
-    pools
-        .map(|(id, provider)| (id.clone(), format!("//iam.googleapis.com/{}", provider.trust.name)))
-        .collect()
+    pools.map(|(id, provider)| (id.clone(), provider.trust.audience())).collect()
 }
 
 fn subject_token_type(world: &World) -> &'static str {
     let mut providers = world.google.pools.values().flat_map(|pool| pool.providers.values());
-    let name = world
-        .operator_provider
-        .as_deref()
-        .and_then(|audience| audience.strip_prefix("//iam.googleapis.com/"));
-    match providers.find(|provider| Some(provider.trust.name.as_str()) == name).map(|found| &found.trust.kind)
-    {
+    let own = providers.find(|provider| Some(provider.trust.audience()) == world.operator_provider);
+    match own.map(|provider| &provider.trust.kind) {
         Some(ProviderKind::Oidc { .. }) => "jwt",
         Some(ProviderKind::Aws { .. }) => "aws4_request",
         None => "",

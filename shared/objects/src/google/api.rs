@@ -6,6 +6,7 @@ use super::{errors, resource};
 use crate::key::Key;
 use crate::list::{ListRequest, Page};
 use crate::object::ObjectMeta;
+use carnet_federation::http::body::read_within;
 use carnet_federation::http::{Http, unreachable};
 use carnet_federation::{Error, Hop, Kind, Result, telemetry};
 use reqwest::{Response, Url};
@@ -103,17 +104,10 @@ impl Api {
         Err(errors::answered(hop, &self.target, status, &headers, &body))
     }
 
-    async fn body(&self, hop: Hop, mut response: Response, limit: usize) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| unreachable(hop, &self.target, error))?
-        {
-            if body.len() + chunk.len() > limit {
-                return Err(self.malformed(hop, "no end that could be waited for"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+    async fn body(&self, hop: Hop, response: Response, limit: usize) -> Result<Vec<u8>> {
+        let body = read_within(response, limit).await;
+        let body = body.map_err(|error| unreachable(hop, &self.target, error))?;
+        body.ok_or_else(|| self.malformed(hop, "no end that could be waited for"))
     }
 
     fn malformed(&self, hop: Hop, why: &str) -> Error {

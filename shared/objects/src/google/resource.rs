@@ -53,11 +53,11 @@ type Problem = &'static str;
 
 pub(super) fn object(key: &Key, json: &[u8]) -> Result<ObjectMeta, Problem> {
     // The parser's own error may repeat parts of the answer: it is dropped.
-    let resource: Resource = serde_json::from_slice(json).map_err(|_| "no object in it")?;
+    let mut resource: Resource = serde_json::from_slice(json).map_err(|_| "no object in it")?;
     if resource.name != key.as_str() {
         return Err("another object in it");
     }
-    let metadata = resource.metadata.clone();
+    let metadata = std::mem::take(&mut resource.metadata);
     Ok(ObjectMeta { metadata, ..resource.meta(key.clone())? })
 }
 

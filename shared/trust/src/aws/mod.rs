@@ -141,3 +141,8 @@ impl From<Values> for OneOrMany<String> {
         OneOrMany(values.0)
     }
 }
+
+/// The id of an account: 12 digits.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}

@@ -1,6 +1,8 @@
 //! The formats of single values. Each check gives what is wrong and what would be right.
 
 use super::Place;
+use crate::aws::is_account;
+use crate::google::is_id;
 
 pub type Check = Result<(), (String, String)>;
 
@@ -9,7 +11,7 @@ fn wrong(problem: &str, fix: &str) -> Check {
 }
 
 pub fn account(text: &str) -> Check {
-    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+    if is_account(text) {
         return Ok(());
     }
     wrong("not an AWS account id", "give its 12 digits, in quotes")
@@ -84,10 +86,8 @@ pub fn project_number(text: &str) -> Check {
     )
 }
 
-/// Google, "IAM API: workloadIdentityPools.create": 4 to 32 characters of [a-z0-9-], `gcp-` reserved.
 pub fn pool_or_provider(text: &str) -> Check {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if (4..=32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with("gcp-") {
+    if is_id(text) {
         return Ok(());
     }
     wrong(

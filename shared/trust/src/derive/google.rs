@@ -29,7 +29,7 @@ impl Google {
 
     /// What an exchange at this provider names as its audience.
     pub fn audience(&self, provider: &str) -> String {
-        format!("//iam.googleapis.com/{}", self.provider_name(provider))
+        google::full_resource_name(&self.provider_name(provider))
     }
 }
 

@@ -93,8 +93,20 @@ impl Provider {
         }
     }
 
-    /// The full resource name: the `audience` of an exchange.
+    /// What an exchange at this provider names as its audience.
     pub fn audience(&self) -> String {
-        format!("//iam.googleapis.com/{}", self.name)
+        full_resource_name(&self.name)
     }
+}
+
+/// A provider's name with its service before it.
+pub fn full_resource_name(name: &str) -> String {
+    format!("//iam.googleapis.com/{name}")
+}
+
+/// Whether Google takes it as the id of a pool or provider ("IAM API: workloadIdentityPools.create"): 4
+/// to 32 characters of [a-z0-9-], and `gcp-` is reserved.
+pub(crate) fn is_id(id: &str) -> bool {
+    let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    (4..=32).contains(&id.len()) && letters && !id.starts_with("gcp-")
 }

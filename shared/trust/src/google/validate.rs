@@ -8,7 +8,9 @@ use super::expression::{self, ExpressionFault, Variables};
 use super::{
     ATTRIBUTE, GROUPS, MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTES, MAX_AUDIENCE_CHARACTERS, MAX_AUDIENCES,
     MAX_CONDITION_CHARACTERS, MAX_MAPPING_CHARACTERS, Mapped, Presented, Provider, ProviderKind, SUBJECT,
+    is_id,
 };
+use crate::aws::is_account;
 use cel::objects::Value;
 
 /// A limit of Google's that a provider breaks, or a value that can never work.
@@ -57,17 +59,13 @@ fn is_provider_name(name: &str) -> bool {
     else {
         return false;
     };
-    let is_id = |id: &str| {
-        let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        (4..=32).contains(&id.len()) && letters && !id.starts_with("gcp-")
-    };
     !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && is_id(pool) && is_id(provider)
 }
 
 fn check_kind(kind: &ProviderKind, faults: &mut Faults) {
     match kind {
         ProviderKind::Aws { account } => {
-            if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+            if !is_account(account) {
                 faults.add("account", "an AWS account has 12 digits");
             }
         }

@@ -16,7 +16,7 @@ use crate::token::{AccessToken, Scope, Secret};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
@@ -75,9 +75,9 @@ impl Impersonation {
         let wanted = serde_json::to_vec(&wanted).map_err(|error| {
             self.error(Kind::NotConfigured, "the request cannot be built").caused_by(error)
         })?;
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", federated.secret.expose()))
-            .map_err(|_| self.malformed("the federated token does not fit into a header"))?;
-        bearer.set_sensitive(true);
+        let bearer = federated.bearer();
+        let bearer =
+            bearer.ok_or_else(|| self.malformed("the federated token does not fit into a header"))?;
         let request = self
             .http
             .client()

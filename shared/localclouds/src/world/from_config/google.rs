@@ -27,25 +27,19 @@ pub(super) fn google(
         let account = ServiceAccount { unique_id: unique_id()?, disabled: false, users };
         service_accounts.insert(email, account);
     }
+    let (operator_name, operator) = operator;
+    // The operator tries both ways, with a service account and without: what it reads as one, it may
+    // read as itself too.
+    let as_itself = config.google_member(operator_name);
+    let reads: BTreeSet<&str> = config.buckets_of(operator).collect();
     let mut buckets = BTreeMap::new();
     for (name, mut readers) in grants.buckets {
-        readers.extend(operator_as_itself(config, operator, &name));
+        readers.extend(as_itself.clone().filter(|_| reads.contains(name.as_str())));
         let folder = folder("buckets", &config.local.buckets, &name, base)?;
         buckets.insert(name, Bucket { folder, readers, uniform_access: true });
     }
     let pools = BTreeMap::from([(stated.pool_name(), pool)]);
     Ok(Google { pools, service_accounts, buckets, token_lifetime: TOKEN_LIFETIME })
-}
-
-/// The operator tries both ways, with a service account and without: what it reads as one, it may
-/// read as itself too.
-fn operator_as_itself(
-    config: &Config,
-    (name, operator): (&str, &Principal),
-    bucket: &str,
-) -> BTreeSet<String> {
-    let reads = config.buckets_of(operator).any(|read| read == bucket);
-    config.google_member(name).filter(|_| reads).into_iter().collect()
 }
 
 /// 21 digits.
