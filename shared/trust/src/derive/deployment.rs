@@ -37,10 +37,10 @@ impl Config {
             false => self.stages.iter().map(|(name, stage)| (Some(name.clone()), stage.clone())).collect(),
         };
         let in_regions = stages.iter().flat_map(|(name, stage)| {
-            stage.regions.iter().map(|region| Deployment {
-                stage: name.clone(),
-                config: self.deployed(stage, region),
-            })
+            stage
+                .regions
+                .iter()
+                .map(|region| Deployment { stage: name.clone(), config: self.deployed(stage, region) })
         });
         in_regions.collect()
     }

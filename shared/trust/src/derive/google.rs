@@ -17,6 +17,16 @@ pub struct Grants {
     pub service_accounts: BTreeMap<String, BTreeSet<String>>,
 }
 
+impl ProviderKind {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProviderKind::Oidc => "oidc",
+            ProviderKind::Aws => "aws",
+        }
+    }
+}
+
 impl Google {
     /// `projects/NUMBER/locations/global/workloadIdentityPools/POOL`
     pub fn pool_name(&self) -> String {

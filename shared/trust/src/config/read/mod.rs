@@ -44,8 +44,16 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let plain = |named: &[Named]| named.iter().map(|n| (n.name.value.clone(), n.principal.clone())).collect();
     let places = places.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
     let (functions_of, instances_of) = (plain(&functions), plain(&instances));
-    let config =
-        Config { aws, stages: stages.plain(), azure, google, places, functions: functions_of, instances: instances_of, local };
+    let config = Config {
+        aws,
+        stages: stages.plain(),
+        azure,
+        google,
+        places,
+        functions: functions_of,
+        instances: instances_of,
+        local,
+    };
     let named: Vec<Named> = functions.into_iter().chain(instances).collect();
     own_proofs(&config, &named, &mut faults);
     if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }
@@ -62,7 +70,8 @@ fn own_proofs(config: &Config, named: &[Named], faults: &mut Faults) {
             Some((deployment, refusal))
         });
         if let Some((deployment, Refusal { description, field, .. })) = refused {
-            let stage = deployment.stage.as_ref().map(|stage| format!(" in stage {stage}")).unwrap_or_default();
+            let stage =
+                deployment.stage.as_ref().map(|stage| format!(" in stage {stage}")).unwrap_or_default();
             faults.add(
                 name.at.clone(),
                 format!("{}.google_provider", name.field),

@@ -114,7 +114,8 @@ impl Stages {
         google: Option<&Google>,
         faults: &mut Faults,
     ) {
-        let principals: Vec<&At<String>> = functions.iter().chain(instances).map(|named| &named.name).collect();
+        let principals: Vec<&At<String>> =
+            functions.iter().chain(instances).map(|named| &named.name).collect();
         for principal in &principals {
             self.check_role_length(principal, aws, faults);
         }
@@ -125,8 +126,11 @@ impl Stages {
     /// Once a stage: in the region with the longest name.
     fn check_role_length(&self, principal: &At<String>, aws: &Aws, faults: &mut Faults) {
         for (name, stage) in self.all(aws) {
-            let roles = stage.regions.iter().map(|region| derive::role_name(&stage.stack, region, &principal.value));
-            let Some(role) = roles.max_by_key(String::len).filter(|role| role.len() > MAX_ROLE_NAME) else { continue };
+            let roles =
+                stage.regions.iter().map(|region| derive::role_name(&stage.stack, region, &principal.value));
+            let Some(role) = roles.max_by_key(String::len).filter(|role| role.len() > MAX_ROLE_NAME) else {
+                continue;
+            };
             let stack = name.map_or_else(|| "aws.stack".to_owned(), |name| format!("{}.stack", name.field));
             faults.add(
                 principal.at.clone(),
@@ -142,8 +146,10 @@ impl Stages {
         let mut known: BTreeMap<String, &String> = BTreeMap::new();
         for NamedStage { name, stage } in &self.0 {
             let mut taken = None;
-            for (region, principal) in
-                stage.regions.iter().flat_map(|region| principals.iter().map(move |principal| (region, principal)))
+            for (region, principal) in stage
+                .regions
+                .iter()
+                .flat_map(|region| principals.iter().map(move |principal| (region, principal)))
             {
                 let role = derive::role_name(&stage.stack, region, &principal.value);
                 let owner = known.entry(role.clone()).or_insert(&name.value);
