@@ -59,7 +59,9 @@ fn aligned(text: &str) -> String {
         }
         start += keys.len().max(1);
     }
-    lines.into_iter().map(|line| line + "\n").collect()
+    // The library writes an empty block so.
+    let tight = |line: String| line.strip_suffix("{  }").map(|start| format!("{start}{{}}")).unwrap_or(line);
+    lines.into_iter().map(|line| tight(line) + "\n").collect()
 }
 
 /// How far the key of `key = value` reaches, if the value ends on its line.
