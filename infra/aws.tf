@@ -22,12 +22,24 @@ resource "aws_iam_outbound_web_identity_federation" "account_123456789012" {
   }
 }
 
+# Who may take the roles of instances. A person's role is taken by others: name them here.
+data "aws_iam_policy_document" "ec2_amazonaws_com" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
 # instances.operator, stage dev, eu-central-1
 resource "aws_iam_role" "carnet-dev-eu-central-1-operator" {
   name                 = "carnet-dev-eu-central-1-operator"
   description          = "operator presents itself to other clouds with it"
   permissions_boundary = var.aws_permissions_boundary
-  assume_role_policy   = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" } }], Version = "2012-10-17" })
+  assume_role_policy   = data.aws_iam_policy_document.ec2_amazonaws_com.json
   tags = {
     "carnet:principal" = "operator"
     "carnet:stage"     = "dev"
@@ -36,10 +48,43 @@ resource "aws_iam_role" "carnet-dev-eu-central-1-operator" {
 
 # ForAllValues alone is true when a request names no audience: Null closes that. ForAnyValue would let
 # one good audience carry a bad one along.
+data "aws_iam_policy_document" "carnet-dev-eu-central-1-operator" {
+  statement {
+    sid       = "MintProofs"
+    effect    = "Allow"
+    actions   = ["sts:GetWebIdentityToken"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:SigningAlgorithm"
+      values   = ["RS256"]
+    }
+
+    condition {
+      test     = "NumericLessThanEquals"
+      variable = "sts:DurationSeconds"
+      values   = ["300"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["false"]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"]
+    }
+  }
+}
+
 resource "aws_iam_role_policy" "carnet-dev-eu-central-1-operator" {
   name   = "mint-proofs"
   role   = aws_iam_role.carnet-dev-eu-central-1-operator.name
-  policy = jsonencode({ Version = "2012-10-17", Statement = { Sid = "MintProofs", Effect = "Allow", Action = "sts:GetWebIdentityToken", Resource = "*", Condition = { StringEquals = { "sts:SigningAlgorithm" = "RS256" }, NumericLessThanEquals = { "sts:DurationSeconds" = "300" }, Null = { "sts:IdentityTokenAudience" = "false" }, "ForAllValues:StringEquals" = { "sts:IdentityTokenAudience" = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"] } } } })
+  policy = data.aws_iam_policy_document.carnet-dev-eu-central-1-operator.json
 }
 
 resource "aws_iam_instance_profile" "carnet-dev-eu-central-1-operator" {
@@ -56,7 +101,7 @@ resource "aws_iam_role" "carnet-prod-eu-central-1-operator" {
   name                 = "carnet-prod-eu-central-1-operator"
   description          = "operator presents itself to other clouds with it"
   permissions_boundary = var.aws_permissions_boundary
-  assume_role_policy   = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" } }], Version = "2012-10-17" })
+  assume_role_policy   = data.aws_iam_policy_document.ec2_amazonaws_com.json
   tags = {
     "carnet:principal" = "operator"
     "carnet:stage"     = "prod"
@@ -65,10 +110,43 @@ resource "aws_iam_role" "carnet-prod-eu-central-1-operator" {
 
 # ForAllValues alone is true when a request names no audience: Null closes that. ForAnyValue would let
 # one good audience carry a bad one along.
+data "aws_iam_policy_document" "carnet-prod-eu-central-1-operator" {
+  statement {
+    sid       = "MintProofs"
+    effect    = "Allow"
+    actions   = ["sts:GetWebIdentityToken"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:SigningAlgorithm"
+      values   = ["RS256"]
+    }
+
+    condition {
+      test     = "NumericLessThanEquals"
+      variable = "sts:DurationSeconds"
+      values   = ["300"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["false"]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"]
+    }
+  }
+}
+
 resource "aws_iam_role_policy" "carnet-prod-eu-central-1-operator" {
   name   = "mint-proofs"
   role   = aws_iam_role.carnet-prod-eu-central-1-operator.name
-  policy = jsonencode({ Version = "2012-10-17", Statement = { Sid = "MintProofs", Effect = "Allow", Action = "sts:GetWebIdentityToken", Resource = "*", Condition = { StringEquals = { "sts:SigningAlgorithm" = "RS256" }, NumericLessThanEquals = { "sts:DurationSeconds" = "300" }, Null = { "sts:IdentityTokenAudience" = "false" }, "ForAllValues:StringEquals" = { "sts:IdentityTokenAudience" = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"] } } } })
+  policy = data.aws_iam_policy_document.carnet-prod-eu-central-1-operator.json
 }
 
 resource "aws_iam_instance_profile" "carnet-prod-eu-central-1-operator" {
@@ -85,7 +163,7 @@ resource "aws_iam_role" "carnet-prod-eu-west-1-operator" {
   name                 = "carnet-prod-eu-west-1-operator"
   description          = "operator presents itself to other clouds with it"
   permissions_boundary = var.aws_permissions_boundary
-  assume_role_policy   = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" } }], Version = "2012-10-17" })
+  assume_role_policy   = data.aws_iam_policy_document.ec2_amazonaws_com.json
   tags = {
     "carnet:principal" = "operator"
     "carnet:stage"     = "prod"
@@ -94,10 +172,43 @@ resource "aws_iam_role" "carnet-prod-eu-west-1-operator" {
 
 # ForAllValues alone is true when a request names no audience: Null closes that. ForAnyValue would let
 # one good audience carry a bad one along.
+data "aws_iam_policy_document" "carnet-prod-eu-west-1-operator" {
+  statement {
+    sid       = "MintProofs"
+    effect    = "Allow"
+    actions   = ["sts:GetWebIdentityToken"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:SigningAlgorithm"
+      values   = ["RS256"]
+    }
+
+    condition {
+      test     = "NumericLessThanEquals"
+      variable = "sts:DurationSeconds"
+      values   = ["300"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["false"]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"]
+    }
+  }
+}
+
 resource "aws_iam_role_policy" "carnet-prod-eu-west-1-operator" {
   name   = "mint-proofs"
   role   = aws_iam_role.carnet-prod-eu-west-1-operator.name
-  policy = jsonencode({ Version = "2012-10-17", Statement = { Sid = "MintProofs", Effect = "Allow", Action = "sts:GetWebIdentityToken", Resource = "*", Condition = { StringEquals = { "sts:SigningAlgorithm" = "RS256" }, NumericLessThanEquals = { "sts:DurationSeconds" = "300" }, Null = { "sts:IdentityTokenAudience" = "false" }, "ForAllValues:StringEquals" = { "sts:IdentityTokenAudience" = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"] } } } })
+  policy = data.aws_iam_policy_document.carnet-prod-eu-west-1-operator.json
 }
 
 resource "aws_iam_instance_profile" "carnet-prod-eu-west-1-operator" {

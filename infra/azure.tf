@@ -22,9 +22,7 @@ resource "azurerm_federated_identity_credential" "carnet-dev-eu-central-1-blob-a
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-blob-api"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 resource "azurerm_federated_identity_credential" "carnet-dev-eu-central-1-operator" {
@@ -32,9 +30,7 @@ resource "azurerm_federated_identity_credential" "carnet-dev-eu-central-1-operat
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-operator"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 resource "azurerm_federated_identity_credential" "carnet-prod-eu-central-1-blob-api" {
@@ -42,9 +38,7 @@ resource "azurerm_federated_identity_credential" "carnet-prod-eu-central-1-blob-
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-blob-api"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 resource "azurerm_federated_identity_credential" "carnet-prod-eu-central-1-operator" {
@@ -52,9 +46,7 @@ resource "azurerm_federated_identity_credential" "carnet-prod-eu-central-1-opera
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-operator"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 resource "azurerm_federated_identity_credential" "carnet-prod-eu-west-1-blob-api" {
@@ -62,9 +54,7 @@ resource "azurerm_federated_identity_credential" "carnet-prod-eu-west-1-blob-api
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-blob-api"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 resource "azurerm_federated_identity_credential" "carnet-prod-eu-west-1-operator" {
@@ -72,9 +62,7 @@ resource "azurerm_federated_identity_credential" "carnet-prod-eu-west-1-operator
   user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
   issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
   subject                   = "arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-operator"
-  audience = [
-    "api://AzureADTokenExchange"
-  ]
+  audience                  = ["api://AzureADTokenExchange"]
 }
 
 # Reading, on the one container. The scope is the container's, not the account's.

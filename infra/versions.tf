@@ -26,10 +26,8 @@ terraform {
 
 # Refuses to act in any other account.
 provider "aws" {
-  region = "eu-central-1"
-  allowed_account_ids = [
-    "123456789012"
-  ]
+  region              = "eu-central-1"
+  allowed_account_ids = ["123456789012"]
 }
 
 provider "azurerm" {

@@ -164,17 +164,25 @@ impl Role {
         format!("{} presents itself to other clouds with it", self.principal)
     }
 
-    /// Who may take an instance's role.
+    /// Who takes an instance's role.
     ///
     /// AWS, "IAM roles for Amazon EC2": the service's name is another one in China.
-    pub fn ec2_trust(&self) -> serde_json::Value {
-        let service = match derive::partition(&self.region) {
+    pub fn ec2_service(&self) -> &'static str {
+        match derive::partition(&self.region) {
             "aws-cn" => "ec2.amazonaws.com.cn",
             _ => "ec2.amazonaws.com",
-        };
+        }
+    }
+
+    /// The trust of an instance's role.
+    pub fn ec2_trust(&self) -> serde_json::Value {
         serde_json::json!({
             "Version": "2012-10-17",
-            "Statement": [{ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }],
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": self.ec2_service() },
+                "Action": "sts:AssumeRole",
+            }],
         })
     }
 

@@ -1,27 +1,33 @@
 //! `aws.tf`
 
-use super::hcl::{File, call, json, object, reference};
+use super::hcl::{File, label, object, reference, texts};
 use super::{account_label, in_account, issuer, must_be, resource};
-use crate::render::Unwritable;
+use crate::aws::{Effect, Policy};
 use crate::render::plan::{Account, Plan, Role};
 use ::hcl::{Block, Expression};
+use std::collections::BTreeSet;
 
-const PATH: &str = "aws.tf";
-
-pub fn file(plan: &Plan) -> Result<File, Unwritable> {
-    let mut file = File::new(PATH, &about(plan));
+pub fn file(plan: &Plan) -> File {
+    let mut file = File::new("aws.tf", &about(plan));
     for (id, account) in plan.accounts.iter().filter(|(_, account)| account.mints) {
         file.add(OUTBOUND, outbound_federation(plan, id, account));
     }
+    let services: BTreeSet<&str> = plan.own_roles().map(|(_, _, role)| role.ec2_service()).collect();
+    for service in services {
+        file.add(
+            "Who may take the roles of instances. A person's role is taken by others: name them here.",
+            ec2_trust(service),
+        );
+    }
     for (account, name, role) in plan.own_roles() {
-        instance(plan, &mut file, (account, name), role)?;
+        instance(plan, &mut file, (account, name), role);
     }
     if plan.accounts.values().any(|account| account.mints) {
         let issuers = plan.accounts.iter().filter(|(_, account)| account.mints);
         let issuers = issuers.map(|(id, _)| (id.clone(), issuer(id)));
         file.add("", output("aws_issuers", "By account: the `issuer` of carnet.toml", object(issuers)));
     }
-    Ok(file)
+    file
 }
 
 const OUTBOUND: &str = "\
@@ -57,36 +63,76 @@ fn outbound_federation(plan: &Plan, id: &str, account: &Account) -> Block {
     in_account(plan, id, block).add_block(lifecycle.build()).build()
 }
 
-fn instance(
-    plan: &Plan,
-    file: &mut File,
-    (account, name): (&str, &str),
-    role: &Role,
-) -> Result<(), Unwritable> {
-    let unwritable = |error: ::hcl::Error| Unwritable { path: PATH, problem: error.to_string() };
-    let trust = json(&role.ec2_trust()).map_err(unwritable)?;
+fn instance(plan: &Plan, file: &mut File, (account, name): (&str, &str), role: &Role) {
     let block = resource("aws_iam_role", name)
         .add_attribute(("name", name))
         .add_attribute(("description", role.description()))
         .add_attribute(("permissions_boundary", reference(&["var", "aws_permissions_boundary"])))
-        .add_attribute(("assume_role_policy", call("jsonencode", trust)))
+        .add_attribute(("assume_role_policy", document_json(role.ec2_service())))
         .add_attribute(("tags", tags(role)));
     let comment = format!("instances.{}{}", role.principal, in_stage(role));
     file.add(comment, in_account(plan, account, block).build());
     if let Some(policy) = &role.mint_policy {
-        let policy = json(policy).map_err(unwritable)?;
+        file.add(MINT, policy_document(name, policy));
         let block = resource("aws_iam_role_policy", name)
             .add_attribute(("name", "mint-proofs"))
             .add_attribute(("role", reference(&["aws_iam_role", name, "name"])))
-            .add_attribute(("policy", call("jsonencode", policy)));
-        file.add(MINT, in_account(plan, account, block).build());
+            .add_attribute(("policy", document_json(name)));
+        file.add("", in_account(plan, account, block).build());
     }
     let block = resource("aws_iam_instance_profile", name)
         .add_attribute(("name", name))
         .add_attribute(("role", reference(&["aws_iam_role", name, "name"])))
         .add_attribute(("tags", tags(role)));
     file.add("", in_account(plan, account, block).build());
-    Ok(())
+}
+
+fn document_json(name: &str) -> Expression {
+    reference(&["data", "aws_iam_policy_document", name, "json"])
+}
+
+fn document(name: &str, statements: impl IntoIterator<Item = Block>) -> Block {
+    let block = Block::builder("data").add_label("aws_iam_policy_document").add_label(label(name));
+    block.add_blocks(statements).build()
+}
+
+/// Who may take an instance's role: EC2, under the name it has in the partition.
+fn ec2_trust(service: &str) -> Block {
+    let principals = Block::builder("principals")
+        .add_attribute(("type", "Service"))
+        .add_attribute(("identifiers", Expression::Array(vec![Expression::from(service)])));
+    let statement = Block::builder("statement")
+        .add_attribute(("actions", Expression::Array(vec![Expression::from("sts:AssumeRole")])))
+        .add_block(principals.build());
+    document(service, [statement.build()])
+}
+
+fn policy_document(name: &str, policy: &Policy) -> Block {
+    let statements = policy.statement.0.iter().map(|statement| {
+        let mut block = Block::builder("statement");
+        if let Some(sid) = &statement.sid {
+            block = block.add_attribute(("sid", sid.as_str()));
+        }
+        let effect = match statement.effect {
+            Effect::Allow => "Allow",
+            Effect::Deny => "Deny",
+        };
+        block = block
+            .add_attribute(("effect", effect))
+            .add_attribute(("actions", texts(&statement.action.0)))
+            .add_attribute(("resources", texts(&statement.resource.0)));
+        for (operator, keys) in &statement.condition {
+            for (key, values) in keys {
+                let condition = Block::builder("condition")
+                    .add_attribute(("test", operator.to_string()))
+                    .add_attribute(("variable", key.as_str()))
+                    .add_attribute(("values", texts(&values.0)));
+                block = block.add_block(condition.build());
+            }
+        }
+        block.build()
+    });
+    document(name, statements)
 }
 
 const MINT: &str = "\

@@ -2,6 +2,7 @@
 
 use crate::render::{Document, MARK, Unwritable};
 use hcl::expr::{FuncCall, Object, ObjectKey, TemplateExpr, Traversal, TraversalBuilder, Variable};
+use hcl::format::{Format as _, Formatter};
 use hcl::{Block, Body, Expression, Identifier, Template};
 
 pub struct File {
@@ -27,7 +28,9 @@ impl File {
         let unwritable = |problem: String| Unwritable { path: self.path, problem };
         let mut text = comment(&self.comments[0]);
         for (said, block) in self.comments[1..].iter().zip(&self.blocks) {
-            let written = hcl::format::to_string(block).map_err(|error| unwritable(error.to_string()))?;
+            let mut formatter = Formatter::builder().compact_arrays(true).build_vec();
+            let written =
+                block.format_string(&mut formatter).map_err(|error| unwritable(error.to_string()))?;
             text.push('\n');
             text.push_str(&comment(said));
             text.push_str(&aligned(&written));
@@ -125,26 +128,6 @@ pub fn object(entries: impl IntoIterator<Item = (String, Expression)>) -> Expres
 
 pub fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Expression {
     Expression::Array(texts.into_iter().map(|text| Expression::from(text.as_str())).collect())
-}
-
-/// JSON as HCL has it, for `jsonencode`.
-pub fn json(value: &impl serde::Serialize) -> Result<Expression, hcl::Error> {
-    hcl::to_expression(value).map(with_plain_keys)
-}
-
-fn with_plain_keys(expression: Expression) -> Expression {
-    match expression {
-        Expression::Array(values) => Expression::Array(values.into_iter().map(with_plain_keys).collect()),
-        Expression::Object(entries) => object(entries.into_iter().map(|(name, value)| {
-            let name = match name {
-                ObjectKey::Identifier(name) => name.into_inner(),
-                ObjectKey::Expression(Expression::String(name)) => name,
-                other => other.to_string(),
-            };
-            (name, with_plain_keys(value))
-        })),
-        other => other,
-    }
 }
 
 fn key(name: &str) -> ObjectKey {

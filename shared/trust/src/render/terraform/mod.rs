@@ -21,7 +21,7 @@ use ::hcl::{Block, Expression};
 
 pub fn documents(plan: &Plan) -> Result<Vec<Document>, Unwritable> {
     let mut documents =
-        vec![versions(plan).document()?, variables(plan).document()?, aws::file(plan)?.document()?];
+        vec![versions(plan).document()?, variables(plan).document()?, aws::file(plan).document()?];
     if let Some(azure) = &plan.azure {
         documents.push(azure::file(azure).document()?);
     }
