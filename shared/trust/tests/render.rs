@@ -155,9 +155,9 @@ fn the_mint_policies_in_terraform_are_those_of_the_configuration() {
     }
     let roles: BTreeSet<&str> = blocks(&body, "aws_iam_role").map(|(name, _)| name).collect();
     assert!(!roles.iter().any(|role| role.ends_with("-api")), "the template makes the functions' roles");
-    let aliased: Vec<_> = blocks(&body, "aws_iam_role")
+    let aliased = blocks(&body, "aws_iam_role")
         .filter(|(_, block)| block.body().attributes().any(|attribute| attribute.key() == "provider"));
-    assert_eq!(aliased.len(), 2, "prod is in another account than the provider without an alias");
+    assert_eq!(aliased.count(), 2, "prod is in another account than the provider without an alias");
 }
 
 #[test]
