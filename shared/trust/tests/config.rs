@@ -70,7 +70,7 @@ fn the_mint_policy_allows_the_one_mint_and_no_other() {
 #[test]
 fn clouds_and_partitions_have_their_own_names() {
     let gov = Config::parse(
-        &EXAMPLE.replace("\"public\"", "\"usgovernment\"").replace("eu-central-1", "us-gov-west-1"),
+        &without_stages().replace("\"public\"", "\"usgovernment\"").replace("eu-central-1", "us-gov-west-1"),
     )
     .unwrap();
     assert_eq!(gov.azure.as_ref().unwrap().cloud, AzureCloud::UsGovernment);
