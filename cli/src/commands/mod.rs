@@ -6,6 +6,7 @@ mod demo;
 mod local;
 mod ls;
 mod token;
+mod trust;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -19,6 +20,7 @@ pub enum Command {
     Cat(cat::Args),
     Local(local::Args),
     Demo(demo::Args),
+    Trust(trust::Args),
     Completions(completions::Args),
 }
 
@@ -29,6 +31,7 @@ pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure>
         Command::Cat(args) => block_on(cat::run(args, global, env)),
         Command::Local(args) => block_on_many(local::run(args, global)),
         Command::Demo(args) => block_on_many(demo::run(args, global)),
+        Command::Trust(args) => trust::run(args, global),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -7,6 +7,7 @@
 //! | [`aws`] | IAM identity policies: statements, condition operators, the decision |
 //! | [`config`] | `carnet.toml`: who may go where, stated once |
 //! | [`derive`] | what follows from it: role names, federated credentials, mint policies |
+//! | [`render`] | the same as documents: Terraform, commands, JSON |
 //!
 //! Every rule cites the vendor's document it comes from. The stand-ins enforce with this crate.
 
@@ -15,3 +16,4 @@ pub mod config;
 pub mod derive;
 pub mod entra;
 pub mod google;
+pub mod render;

@@ -17,6 +17,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub aws: Aws,
+    /// By name. Without any, `aws` is the one stage there is.
+    pub stages: BTreeMap<String, Stage>,
     pub azure: Option<Azure>,
     pub google: Option<Google>,
     pub places: BTreeMap<String, Place>,
@@ -35,6 +37,18 @@ pub struct Aws {
     /// The stack's name: role names start with it.
     pub stack: String,
     pub org_id: Option<String>,
+}
+
+/// The same functions deployed again: dev, staging, prod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    pub stack: String,
+    /// Never empty: `aws.region` unless others are named.
+    pub regions: Vec<String>,
+    /// Its own, or that of `aws`.
+    pub account: String,
+    /// Of its account, if known.
+    pub issuer: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -73,6 +73,15 @@ impl<'a, 'i> Table<'a, 'i> {
         self.entries.remove(key)
     }
 
+    /// Where it stands, and the path to it.
+    pub fn place(&self) -> (Range<usize>, String) {
+        (self.at.clone(), self.path.clone())
+    }
+
+    pub fn contains(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Text that need not be there.
     pub fn optional(
         &mut self,

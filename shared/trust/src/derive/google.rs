@@ -17,6 +17,16 @@ pub struct Grants {
     pub service_accounts: BTreeMap<String, BTreeSet<String>>,
 }
 
+impl ProviderKind {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProviderKind::Oidc => "oidc",
+            ProviderKind::Aws => "aws",
+        }
+    }
+}
+
 impl Google {
     /// `projects/NUMBER/locations/global/workloadIdentityPools/POOL`
     pub fn pool_name(&self) -> String {
@@ -76,6 +86,11 @@ impl Config {
 
     /// Whom a principal becomes at its provider; `None` if it has none.
     pub fn google_identity(&self, name: &str) -> Option<Result<Mapped, Refusal>> {
+        self.google_identity_in(name, name)
+    }
+
+    /// The same in an AWS session of that name.
+    pub(super) fn google_identity_in(&self, name: &str, session: &str) -> Option<Result<Mapped, Refusal>> {
         let (_, principal) = self.principals().find(|(known, _)| *known == name)?;
         let issuer = self.aws.issuer.as_deref().unwrap_or(UNKNOWN_ISSUER);
         let provider = self.google_provider(principal.google_provider.as_ref()?, issuer)?;
@@ -91,7 +106,7 @@ impl Config {
                 }
             }
             google::ProviderKind::Aws { account } => Presented::Aws {
-                arn: self.session_arn(name),
+                arn: self.session_arn(name, session),
                 account: account.clone(),
                 // AWS makes it; what a mapping takes from it cannot be known beforehand.
                 userid: format!("AROA:{name}"),
@@ -100,21 +115,30 @@ impl Config {
         Some(google::evaluate(&provider, &presented))
     }
 
-    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`. In Lambda the session is named like the function.
-    fn session_arn(&self, name: &str) -> String {
+    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`
+    fn session_arn(&self, name: &str, session: &str) -> String {
         let (partition, account, role) = (self.partition(), &self.aws.account, self.role_name(name));
-        format!("arn:{partition}:sts::{account}:assumed-role/{role}/{name}")
+        format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}")
     }
 
     /// The member that a principal is in Google's policies: `principal://.../subject/..`.
     pub fn google_member(&self, name: &str) -> Option<String> {
-        let identity = self.google_identity(name)?.ok()?;
+        self.google_member_in(name, name)
+    }
+
+    fn google_member_in(&self, name: &str, session: &str) -> Option<String> {
+        let identity = self.google_identity_in(name, session)?.ok()?;
         Some(google::principal(&self.google.as_ref()?.pool_name(), &identity.subject))
     }
 
     /// Every grant that lets principals read what they read: to the service account where one is
     /// acted as, else to the principal itself.
     pub fn google_grants(&self) -> Grants {
+        self.google_grants_in(str::to_owned)
+    }
+
+    /// The same, for each principal in the AWS session that `session` names.
+    pub(super) fn google_grants_in(&self, session: impl Fn(&str) -> String) -> Grants {
         let mut grants = Grants::default();
         let Some(google) = &self.google else { return grants };
         let accounts =
@@ -123,7 +147,7 @@ impl Config {
         let buckets = self.places.values().filter_map(bucket);
         grants.buckets = buckets.map(|bucket| (bucket.to_owned(), BTreeSet::new())).collect();
         for (name, principal) in self.principals() {
-            let Some(member) = self.google_member(name) else { continue };
+            let Some(member) = self.google_member_in(name, &session(name)) else { continue };
             let account = principal.google_service_account.as_ref();
             let reader = match account.and_then(|account| google.service_accounts.get(account)) {
                 Some(account) => {

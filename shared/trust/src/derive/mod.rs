@@ -3,11 +3,15 @@
 //! | module | what follows |
 //! |---|---|
 //! | this one | role names and ARNs, the policy that lets a role mint |
+//! | [`deployment`] | stages: the same functions, deployed several times |
 //! | [`azure`] | federated credentials, role assignments |
 //! | [`google`] | providers, the identity each principal becomes, grants |
 
 pub mod azure;
+pub mod deployment;
 pub mod google;
+
+pub use deployment::{Deployment, only_stage, provider_of_account};
 
 use crate::aws::condition::Test;
 use crate::aws::{Effect, OneOrMany, Operator, Policy, Statement, Values};
@@ -19,15 +23,27 @@ pub const MAX_ROLE_NAME: usize = 64;
 /// How long a proof may live: it is traded at once.
 pub const PROOF_SECONDS: u64 = 300;
 
+/// `<stack>-<region>-<name>`: fixed, because the far side's trust names it.
+pub fn role_name(stack: &str, region: &str, principal: &str) -> String {
+    format!("{stack}-{region}-{principal}")
+}
+
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        region if region.starts_with("cn-") => "aws-cn",
+        _ => "aws",
+    }
+}
+
 impl Config {
     /// Functions, then instances.
     pub fn principals(&self) -> impl Iterator<Item = (&String, &Principal)> {
         self.functions.iter().chain(&self.instances)
     }
 
-    /// `<stack>-<region>-<name>`: fixed, because the far side's trust names it.
     pub fn role_name(&self, principal: &str) -> String {
-        format!("{}-{}-{principal}", self.aws.stack, self.aws.region)
+        role_name(&self.aws.stack, &self.aws.region, principal)
     }
 
     pub fn role_arn(&self, principal: &str) -> String {
@@ -40,11 +56,7 @@ impl Config {
     }
 
     pub fn partition(&self) -> &'static str {
-        match self.aws.region.as_str() {
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("cn-") => "aws-cn",
-            _ => "aws",
-        }
+        partition(&self.aws.region)
     }
 
     /// The audiences a principal mints outbound tokens for: those of its ways that take one.

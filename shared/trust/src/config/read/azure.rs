@@ -3,6 +3,7 @@
 use super::super::check;
 use super::super::table::{Faults, Table};
 use super::super::{Azure, AzureCloud, Identity};
+use super::check_name;
 use std::collections::BTreeMap;
 
 pub fn azure(mut table: Table, faults: &mut Faults) -> Azure {
@@ -12,6 +13,7 @@ pub fn azure(mut table: Table, faults: &mut Faults) -> Azure {
     let mut identities = BTreeMap::new();
     if let Some(mut section) = table.table("identities", faults) {
         for (name, mut table) in section.named_tables(faults) {
+            check_name(&name, faults);
             let identity = Identity {
                 client_id: table.required("client_id", check::guid, faults),
                 object_id: table.required("object_id", check::guid, faults),

@@ -3,6 +3,7 @@
 use super::super::check;
 use super::super::table::{Faults, Table};
 use super::super::{Google, Provider, ProviderKind, ServiceAccount};
+use super::check_name;
 use std::collections::BTreeMap;
 
 pub fn google(mut table: Table, faults: &mut Faults) -> Google {
@@ -28,6 +29,7 @@ pub fn google(mut table: Table, faults: &mut Faults) -> Google {
     let mut service_accounts = BTreeMap::new();
     if let Some(mut section) = table.table("service_accounts", faults) {
         for (name, mut table) in section.named_tables(faults) {
+            check_name(&name, faults);
             let email = table.required("email", check::email, faults);
             table.finish(faults);
             service_accounts.insert(name.value, ServiceAccount { email });

@@ -3,12 +3,14 @@
 mod azure;
 mod google;
 mod principals;
+mod stages;
 
 use super::check;
 use super::table::{At, Faults, Table};
 use super::{Aws, Config, Fault, Local, Place};
 use crate::google::Refusal;
 use principals::{Named, Names, principals};
+use stages::stages;
 use std::collections::BTreeMap;
 use toml::de::DeTable;
 
@@ -25,13 +27,15 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     }
     let mut root = Table::new("", 0..0, document.get_ref());
     let aws = aws(root.required_table("aws", &mut faults), &mut faults);
+    let stages = stages(root.table("stages", &mut faults), &aws, &mut faults);
     let azure = root.table("azure", &mut faults).map(|table| azure::azure(table, &mut faults));
     let google = root.table("google", &mut faults).map(|table| google::google(table, &mut faults));
     let places = places(root.table("places", &mut faults), &mut faults);
-    let names = Names { aws: &aws, azure: azure.as_ref(), google: google.as_ref(), places: &places };
+    let names = Names { azure: azure.as_ref(), google: google.as_ref(), places: &places };
     let functions = principals(root.table("functions", &mut faults), &names, &mut faults);
     let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
-    principals::across(&functions, &instances, &mut faults);
+    principals::across(&functions, &instances, stages.count(&aws), &mut faults);
+    stages.check(&aws, &functions, &instances, google.as_ref(), &mut faults);
     let local = local(root.table("local", &mut faults), &places, &functions, &mut faults);
     root.finish(&mut faults);
     if !faults.is_empty() {
@@ -40,23 +44,38 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let plain = |named: &[Named]| named.iter().map(|n| (n.name.value.clone(), n.principal.clone())).collect();
     let places = places.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
     let (functions_of, instances_of) = (plain(&functions), plain(&instances));
-    let config =
-        Config { aws, azure, google, places, functions: functions_of, instances: instances_of, local };
+    let config = Config {
+        aws,
+        stages: stages.plain(),
+        azure,
+        google,
+        places,
+        functions: functions_of,
+        instances: instances_of,
+        local,
+    };
     let named: Vec<Named> = functions.into_iter().chain(instances).collect();
     own_proofs(&config, &named, &mut faults);
     if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }
 }
 
 /// A provider that would turn away the very principals that are to use it is a fault here, long
-/// before Google says so.
+/// before Google says so. Said once for each principal.
 fn own_proofs(config: &Config, named: &[Named], faults: &mut Faults) {
+    let deployments = config.deployments();
     for Named { name, principal } in named {
         let Some(provider) = &principal.google_provider else { continue };
-        if let Some(Err(Refusal { description, field, .. })) = config.google_identity(&name.value) {
+        let refused = deployments.iter().find_map(|deployment| {
+            let refusal = deployment.google_identity(&name.value)?.err()?;
+            Some((deployment, refusal))
+        });
+        if let Some((deployment, Refusal { description, field, .. })) = refused {
+            let stage =
+                deployment.stage.as_ref().map(|stage| format!(" in stage {stage}")).unwrap_or_default();
             faults.add(
                 name.at.clone(),
                 format!("{}.google_provider", name.field),
-                format!("`{provider}` would refuse its own proof: {description}"),
+                format!("`{provider}` would refuse its own proof{stage}: {description}"),
                 format!("correct the provider's {field}"),
             );
         }

@@ -1,15 +1,13 @@
 //! `[functions]` and `[instances]`: what goes somewhere, and as whom.
 
 use super::super::table::{At, Faults, Table};
-use super::super::{Aws, Azure, Google, Place, Principal};
+use super::super::{Azure, Google, Place, Principal};
 use super::{Places, check_known, check_name, known};
-use crate::derive::MAX_ROLE_NAME;
 use crate::entra::MAX_CREDENTIALS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What principals refer to.
 pub struct Names<'a> {
-    pub aws: &'a Aws,
     pub azure: Option<&'a Azure>,
     pub google: Option<&'a Google>,
     pub places: &'a Places,
@@ -25,7 +23,6 @@ pub fn principals(table: Option<Table>, names: &Names, faults: &mut Faults) -> V
     let mut principals = Vec::new();
     for (name, mut table) in section.named_tables(faults) {
         check_name(&name, faults);
-        check_role_name(&name, names.aws, faults);
         let principal = principal(&name, &mut table, names, faults);
         table.finish(faults);
         principals.push(Named { name, principal });
@@ -90,17 +87,10 @@ fn needs_its_ways(name: &At<String>, principal: &Principal, places: &Places, fau
     }
 }
 
-fn check_role_name(name: &At<String>, aws: &Aws, faults: &mut Faults) {
-    let role = format!("{}-{}-{}", aws.stack, aws.region, name.value);
-    if role.len() > MAX_ROLE_NAME {
-        let problem =
-            format!("its role would be `{role}`: {} characters, IAM allows {MAX_ROLE_NAME}", role.len());
-        faults.add(name.at.clone(), &name.field, problem, "shorten aws.stack or this name");
-    }
-}
-
 /// What only shows when all principals are known.
-pub fn across(functions: &[Named], instances: &[Named], faults: &mut Faults) {
+///
+/// `deployments`: how often each of them is deployed, once a stage and region.
+pub fn across(functions: &[Named], instances: &[Named], deployments: usize, faults: &mut Faults) {
     let names: BTreeSet<&String> = functions.iter().map(|function| &function.name.value).collect();
     for instance in instances.iter().filter(|instance| names.contains(&instance.name.value)) {
         faults.add(
@@ -114,12 +104,19 @@ pub fn across(functions: &[Named], instances: &[Named], faults: &mut Faults) {
     for user in functions.iter().chain(instances) {
         let Some(identity) = &user.principal.azure_identity else { continue };
         let count = users.entry(identity).or_default();
-        *count += 1;
-        if *count == MAX_CREDENTIALS + 1 {
+        let before = *count;
+        *count += deployments;
+        if before <= MAX_CREDENTIALS && *count > MAX_CREDENTIALS {
+            let each = match deployments {
+                1 => String::new(),
+                _ => format!(", one for each user in each of {deployments} stages and regions"),
+            };
             faults.add(
                 user.name.at.clone(),
                 format!("{}.azure_identity", user.name.field),
-                format!("`{identity}` would need more than the {MAX_CREDENTIALS} federated credentials Entra allows"),
+                format!(
+                    "`{identity}` would need more than the {MAX_CREDENTIALS} federated credentials Entra allows{each}"
+                ),
                 "give some of its users another identity",
             );
         }

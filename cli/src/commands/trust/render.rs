@@ -1,0 +1,164 @@
+//! `carnet trust render`
+
+use super::configuration;
+use super::files::{self, Compared, State};
+use crate::args::{Format, Global};
+use crate::console;
+use crate::failure::Failure;
+use carnet_trust::config::Config;
+use carnet_trust::render::{Document, Kind, render};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  carnet trust render                              carnet.toml to infra/: Terraform, commands, JSON
+  carnet trust render --check                      whether infra/ is what carnet.toml says, e.g. in CI
+  carnet trust render --stage prod --to infra/prod one of several stages
+  carnet trust render --only commands              only the scripts for aws, az and gcloud
+  carnet trust render --only json --to /tmp/trust  what there is to grant, for other programs
+
+Written are, below the folder:
+  versions.tf variables.tf aws.tf azure.tf google.tf    for `terraform plan`; files beside them are left alone
+  commands/CLOUD-grant.sh commands/CLOUD-revoke.sh      the same with each cloud's own command line
+  trust.json                                            the same for programs
+
+Each file begins with the rights and organisation policies that its use needs.";
+
+/// Write what carnet.toml states as documents that grant it: Terraform, and commands to grant and to revoke
+///
+/// The same configuration gives the same bytes. Each file is written whole or not at all, and only
+/// if it differs. What is known only once it is created (client ids, the issuer) is a reference or
+/// a variable in them.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The configuration: accounts, stages, places, who may go where
+    #[arg(long, value_name = "FILE", default_value = "carnet.toml")]
+    config: PathBuf,
+    /// The folder they are written to
+    #[arg(long, value_name = "FOLDER", default_value = "infra")]
+    to: PathBuf,
+    /// Only this kind of document; may be given several times
+    #[arg(long, value_enum, value_name = "KIND")]
+    only: Vec<Only>,
+    /// Only this stage of [stages]
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
+    /// Write nothing; exit with 1 and say what differs, if anything does
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    Terraform,
+    Commands,
+    Json,
+}
+
+impl From<Only> for Kind {
+    fn from(only: Only) -> Kind {
+        match only {
+            Only::Terraform => Kind::Terraform,
+            Only::Commands => Kind::Commands,
+            Only::Json => Kind::Json,
+        }
+    }
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
+    let config = staged(configuration(&args.config)?, args.stage.as_deref())?;
+    let every = [Only::Terraform, Only::Commands, Only::Json];
+    let mut all = Vec::new();
+    let mut wanted = Vec::new();
+    for kind in every {
+        let documents = render(&config, kind.into()).map_err(|error| Failure::because(&error))?;
+        if args.only.is_empty() || args.only.contains(&kind) {
+            wanted.extend(documents.iter().cloned());
+        }
+        all.extend(documents);
+    }
+    let mut compared = files::compare(&args.to, &wanted).map_err(|error| unread(&args.to, error))?;
+    if args.only.is_empty() {
+        compared.extend(files::stale(&args.to, &all).map_err(|error| unread(&args.to, error))?);
+    }
+    if !args.check {
+        write(&args.to, &wanted, &compared)?;
+    }
+    show(args, global, &compared).map_err(Failure::stdout)?;
+    let off = compared.iter().filter(|file| file.state != State::Same).count();
+    match args.check && off > 0 {
+        true => Err(Failure::Other(format!(
+            "{off} of {} files are not what {} says: run `carnet trust render`",
+            compared.len(),
+            args.config.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn staged(config: Config, stage: Option<&str>) -> Result<Config, Failure> {
+    let Some(name) = stage else { return Ok(config) };
+    config.with_stage(name).ok_or_else(|| {
+        let names: Vec<&str> = config.stages.keys().map(String::as_str).collect();
+        Failure::Usage(match names.as_slice() {
+            [] => format!("--stage {name}: the configuration has no [stages]"),
+            _ => format!("--stage {name}: no such stage; there are {}", names.join(", ")),
+        })
+    })
+}
+
+fn unread(folder: &Path, error: io::Error) -> Failure {
+    Failure::file(folder, error)
+}
+
+fn write(folder: &Path, documents: &[Document], compared: &[Compared]) -> Result<(), Failure> {
+    let off = documents.iter().zip(compared).filter(|(_, file)| file.state != State::Same);
+    for (document, _) in off {
+        files::write(folder, document).map_err(|error| unread(folder, error))?;
+    }
+    Ok(())
+}
+
+fn show(args: &Args, global: &Global, compared: &[Compared]) -> io::Result<()> {
+    if global.quiet && !args.check {
+        return Ok(());
+    }
+    let mut out = console::stdout()?;
+    match global.format {
+        Format::Json => {
+            serde_json::to_writer(&mut out, compared)?;
+            writeln!(out)?;
+        }
+        Format::Text => {
+            for file in compared {
+                let shown = if args.check { checked(file.state) } else { written(file.state) };
+                let Some(shown) = shown else { continue };
+                writeln!(out, "{shown:9}  {}", file.path.display())?;
+                for line in file.lines.iter().filter(|_| args.check) {
+                    writeln!(out, "           {line}")?;
+                }
+            }
+        }
+    }
+    out.flush()
+}
+
+/// In a comparison only what is off is shown.
+fn checked(state: State) -> Option<&'static str> {
+    match state {
+        State::Same => None,
+        State::Differs => Some("differs"),
+        State::Missing => Some("missing"),
+        State::Stale => Some("stale"),
+    }
+}
+
+fn written(state: State) -> Option<&'static str> {
+    Some(match state {
+        State::Same => "unchanged",
+        State::Differs | State::Missing => "written",
+        State::Stale => "stale",
+    })
+}

@@ -1,0 +1,70 @@
+//! `carnet.toml` as documents that a person reads and a tool applies. No I/O: texts only.
+//!
+//! | module | what it writes |
+//! |---|---|
+//! | [`plan`] | what there is to grant, over all stages; as JSON it is `trust.json` |
+//! | [`terraform`] | `versions.tf`, `variables.tf`, `aws.tf`, `azure.tf`, `google.tf` |
+//! | [`commands`] | `commands/<cloud>-grant.sh` and `-revoke.sh` |
+//!
+//! The same configuration gives the same bytes. What is not known before it is created (client ids,
+//! the issuer) is a reference of Terraform's or a variable of the shell's.
+
+pub mod commands;
+pub mod plan;
+pub mod terraform;
+
+pub use plan::Plan;
+
+use crate::config::Config;
+use std::fmt;
+
+/// What every document begins with, behind a `#`: how to tell one of ours.
+pub const MARK: &str = "Written by `carnet trust render` from carnet.toml. Change that, and render again.";
+
+/// Microsoft, "Azure built-in roles": what lists and reads blobs, and nothing else.
+pub const STORAGE_READER: &str = "Storage Blob Data Reader";
+/// Google, "IAM roles for Cloud Storage": what lists and reads objects.
+pub const OBJECT_READER: &str = "roles/storage.objectViewer";
+/// Google, "Service account impersonation" of federated identities.
+pub const ACT_AS: &str = "roles/iam.workloadIdentityUser";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Terraform,
+    Commands,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Below the folder, e.g. `commands/aws-grant.sh`.
+    pub path: &'static str,
+    pub text: String,
+    /// Whether it is to be run.
+    pub executable: bool,
+}
+
+/// A document that would not read back as what was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritable {
+    pub path: &'static str,
+    pub problem: String,
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be written: {}", self.path, self.problem)
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
+/// Every document of that kind, in the order of reading.
+pub fn render(config: &Config, kind: Kind) -> Result<Vec<Document>, Unwritable> {
+    let plan = Plan::of(config);
+    match kind {
+        Kind::Terraform => terraform::documents(&plan),
+        Kind::Commands => Ok(commands::documents(&plan)),
+        Kind::Json => plan.document().map(|document| vec![document]),
+    }
+}
