@@ -7,6 +7,7 @@
 pub mod api;
 pub mod refusal;
 pub mod secrecy;
+pub mod template;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;

@@ -31,6 +31,12 @@ pub fn release_binary(name: &str) -> PathBuf {
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(arguments).current_dir(root());
+    without_this_package(&mut command);
+    command
+}
+
+/// A command that calls cargo, now or in the end.
+pub fn without_this_package(command: &mut Command) -> &mut Command {
     // What cargo said of this package. A build script that asks for such a variable (ring's does)
     // would be run again, and half the graph be built again, each time a person calls cargo directly.
     let ours = std::env::vars_os().map(|(name, _)| name);
