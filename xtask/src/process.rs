@@ -23,8 +23,9 @@ pub fn dev_binary(name: &str) -> PathBuf {
     target().join("debug").join(name)
 }
 
+/// Where [`crate::shipped::build`] puts it.
 pub fn release_binary(name: &str) -> PathBuf {
-    target().join("release").join(name)
+    target().join(crate::shipped::triple()).join("release").join(name)
 }
 
 /// The cargo that runs this task, in the repository's folder.
