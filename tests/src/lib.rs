@@ -8,6 +8,7 @@ pub mod api;
 pub mod refusal;
 pub mod relay;
 pub mod secrecy;
+pub mod template;
 pub mod trap;
 
 use aws_config::{BehaviorVersion, Region};

@@ -131,7 +131,7 @@ fn test_help() -> String {
     }
     text.push_str(
         "\nExamples:\n  cargo xtask test\n  cargo xtask test --only lint,unit\n\n\
-         Needs python3 with venv for e2e, python and sam, and node with npm for e2e.\n",
+         Needs python3 with venv for e2e, python, sam and build, and node with npm for e2e.\n",
     );
     text
 }

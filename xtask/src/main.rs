@@ -12,6 +12,7 @@ mod args;
 mod bench;
 mod demo;
 mod process;
+mod sam;
 mod shipped;
 mod steps;
 mod test;

@@ -23,14 +23,21 @@ pub fn dev_binary(name: &str) -> PathBuf {
     target().join("debug").join(name)
 }
 
+/// Where [`crate::shipped::build`] puts it.
 pub fn release_binary(name: &str) -> PathBuf {
-    target().join("release").join(name)
+    target().join(crate::shipped::triple()).join("release").join(name)
 }
 
 /// The cargo that runs this task, in the repository's folder.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(arguments).current_dir(root());
+    without_this_package(&mut command);
+    command
+}
+
+/// A command that calls cargo, now or in the end.
+pub fn without_this_package(command: &mut Command) -> &mut Command {
     // What cargo said of this package. A build script that asks for such a variable (ring's does)
     // would be run again, and half the graph be built again, each time a person calls cargo directly.
     let ours = std::env::vars_os().map(|(name, _)| name);

@@ -32,8 +32,25 @@ pub fn each(check: impl Fn(&Function) -> Result) -> Result {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
+/// As cargo-lambda compiles it, to the letter: so that `sam build` finds it done.
 pub fn build(function: &Function) -> Result {
-    run(&mut cargo(&["build", "--release", "--package", function.name]))
+    let cpu = if std::env::consts::ARCH == "aarch64" { "neoverse-n1" } else { "haswell" };
+    let flags = format!(r#"build.rustflags=["-C", "target-cpu={cpu}"]"#);
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        function.name,
+        "--target",
+        &triple(),
+        "--config",
+        &flags,
+    ]))
+}
+
+/// This machine's, named as cargo-lambda names it to cargo.
+pub fn triple() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
 /// What may be in it, and how often.

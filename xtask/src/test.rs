@@ -5,7 +5,7 @@
 
 use crate::process::{LocalClouds, cargo, dev_binary, release_binary, root, run, target};
 use crate::steps::{Result, Steps};
-use crate::{demo, shipped, tools};
+use crate::{demo, sam, shipped, tools};
 use std::process::{Command, ExitCode};
 
 /// A part of the checks that can be chosen.
@@ -20,9 +20,10 @@ pub enum Group {
     Rie,
     Python,
     Sam,
+    Build,
 }
 
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group::Demo,
     Group::Lint,
     Group::Release,
@@ -32,6 +33,7 @@ pub const GROUPS: [Group; 9] = [
     Group::Rie,
     Group::Python,
     Group::Sam,
+    Group::Build,
 ];
 
 impl Group {
@@ -50,6 +52,7 @@ impl Group {
             Group::Rie => "rie",
             Group::Python => "python",
             Group::Sam => "sam",
+            Group::Build => "build",
         }
     }
 
@@ -63,7 +66,8 @@ impl Group {
             Group::Azurite => "of e2e: our Azure source against Azurite, with OAuth over TLS",
             Group::Rie => "of e2e: the real binary under Lambda's Runtime Interface Emulator",
             Group::Python => "the clouds' own Python clients against `carnet local`",
-            Group::Sam => "sam validate --lint and cfn-lint on template.yaml",
+            Group::Sam => "sam validate --lint, cfn-lint and checkov on template.yaml",
+            Group::Build => "sam build for this machine, and what it built under the same emulator",
         }
     }
 }
@@ -91,7 +95,7 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("unit tests", || run(&mut cargo(&["test", "--workspace", "--lib", "--bins"])));
         steps.run("documentation tests", || run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])));
     }
-    if [Group::E2e, Group::Azurite, Group::Rie, Group::Sam].into_iter().any(wants) {
+    if [Group::E2e, Group::Azurite, Group::Rie, Group::Sam, Group::Build].into_iter().any(wants) {
         steps.run("tools: SAM", || tools::SAM.install());
     }
     if [Group::E2e, Group::Azurite].into_iter().any(wants) {
@@ -116,9 +120,23 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("the clouds' Python clients", python_clients);
     }
     if wants(Group::Sam) {
-        steps.run("sam validate --lint", sam_validate);
-        steps.run("cfn-lint", || {
-            run(Command::new(tools::SAM.program("cfn-lint")).arg(root().join("template.yaml")))
+        steps.run("sam validate --lint", sam::validate);
+        steps.run("cfn-lint", sam::cfn_lint);
+        steps.run("tools: checkov", || tools::CHECKOV.install());
+        steps.run("checkov", sam::checkov);
+    }
+    if wants(Group::Build) {
+        steps.run("tools: cargo-lambda", || tools::CARGO_LAMBDA.install());
+        steps.run("sam build", sam::build);
+        for resource in ["BlobApi", "GcsApi"] {
+            steps.run("glibc", || sam::runs_on_al2023(resource));
+        }
+        steps.run("what sam built, under the emulator", || {
+            let mut command =
+                cargo(&["test", "--package", "carnet-tests", "--test", "rie", "--", "--include-ignored"]);
+            run(command
+                .env("CARNET_BIN_BLOB_API", sam::artifact("BlobApi"))
+                .env("CARNET_RIE_BIN", tools::rie()?))
         });
     }
     steps.report()
@@ -132,6 +150,8 @@ pub fn setup() -> ExitCode {
     steps.run("tools: the bench's Python handler", || tools::PEER.install());
     steps.run("tools: Azurite", tools::install_azurite);
     steps.run("tools: libfaketime", || tools::FAKETIME.install());
+    steps.run("tools: checkov", || tools::CHECKOV.install());
+    steps.run("tools: cargo-lambda", || tools::CARGO_LAMBDA.install());
     steps.report()
 }
 
@@ -161,13 +181,4 @@ fn python_clients() -> Result {
         .arg(root().join("tests/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("CARNET_STATE", &local.state_file))
-}
-
-fn sam_validate() -> Result {
-    run(Command::new(tools::SAM.program("sam"))
-        .args(["validate", "--lint", "--template-file"])
-        .arg(root().join("template.yaml"))
-        // It asks for a region although it calls nothing.
-        .env("AWS_DEFAULT_REGION", "eu-central-1")
-        .env("SAM_CLI_TELEMETRY", "0"))
 }

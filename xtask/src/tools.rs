@@ -19,6 +19,11 @@ pub const SAM: Venv = Venv { name: "venv-sam", lock: "tests/sam/requirements.loc
 pub const CLIENTS: Venv = Venv { name: "venv-clients", lock: "tests/python/requirements.lock" };
 /// What the Python handler of the bench runs on.
 pub const PEER: Venv = Venv { name: "venv-peer", lock: "bench/peer/requirements.lock" };
+/// Judges template.yaml.
+pub const CHECKOV: Venv = Venv { name: "venv-checkov", lock: "tests/checkov/requirements.lock" };
+/// What `sam build` compiles with.
+pub const CARGO_LAMBDA: Venv =
+    Venv { name: "venv-cargo-lambda", lock: "tests/cargo-lambda/requirements.lock" };
 /// libfaketime, for the test of a frozen function.
 pub const FAKETIME: Venv = Venv { name: "venv-faketime", lock: "tests/faketime/requirements.lock" };
 

@@ -6,6 +6,7 @@ mod state;
 pub use functions::RESOURCES;
 pub use state::{AwsState, AzureState, EntraState, GoogleState, State};
 
+use crate::aws::trail::Trail;
 use crate::faults::{Faults, Hop, Rule, control};
 use crate::google::bearer::Seal;
 use crate::issuers::Issuers;
@@ -25,6 +26,8 @@ use std::time::{Duration, SystemTime};
 pub struct Shared {
     pub world: RwLock<World>,
     pub faults: Faults,
+    /// The calls that reached AWS.
+    pub trail: Trail,
     /// Signs and checks the AWS issuer's tokens.
     pub aws_keys: Keys,
     /// Signs and checks Entra's access tokens.
@@ -77,6 +80,7 @@ impl Shared {
         Ok(Shared {
             world: RwLock::new(world),
             faults: Faults::default(),
+            trail: Trail::default(),
             aws_keys: Keys::generate().map_err(keys)?,
             entra_keys: Keys::generate().map_err(keys)?,
             google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,

@@ -8,6 +8,7 @@
 //! | [`issuer`] | the OpenID discovery document and the keys |
 //! | [`query`] | the query protocol that STS and IAM speak: forms in, XML out |
 //! | [`sigv4`] | who signed a request, and whether |
+//! | [`trail`] | what was asked, by whom |
 //!
 //! Codes, statuses and shapes are those of AWS's service models. The sentences of the signature
 //! errors, of `ValidationError` and of the IAM calls are written from experience and were compared
@@ -19,3 +20,4 @@ mod mint;
 mod query;
 pub mod sigv4;
 pub mod sts;
+pub mod trail;

@@ -101,7 +101,10 @@ pub async fn answer(
 ) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let outcome = match read(&handle, service, request).await {
-        Ok(call) => act(&handle, &call).map(|result| (call.action, result)),
+        Ok(call) => {
+            handle.trail.record(&call.caller.role, service.name, &call.action);
+            act(&handle, &call).map(|result| (call.action, result))
+        }
         Err(error) => Err(error),
     };
     let (status, xml) = match outcome {

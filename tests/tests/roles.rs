@@ -1,0 +1,190 @@
+//! Each function's role in `template.yaml` against what the function asks of AWS: exactly that, no more.
+//!
+//! The function runs end to end under the very policies of the template, and the stand-ins record its calls.
+
+use carnet_localclouds::faults::Hop;
+use carnet_tests::api::{Api, BLOB_API, Door, GCS_API, HELLO};
+use carnet_tests::template::{Deployed, Target, Template};
+use carnet_tests::{CLIENT, PROJECT, SERVICE_ACCOUNT, TENANT};
+use carnet_trust::aws::{Decision, Policy, Request, Statement, Values, evaluate};
+use std::collections::BTreeSet;
+
+/// Lambda's own work by a function's role, done by the same session as the function's.
+/// (AWS, "Using source function ARN to control function access behavior" lists it.)
+const LAMBDAS_OWN: [&str; 4] =
+    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
+/// AWS, "GetCallerIdentity" (STS API reference): "No permissions are required to perform this operation."
+const NEEDS_NO_PERMISSION: &str = "sts:GetCallerIdentity";
+
+/// One way of a function, and what a deployment of it is given.
+struct Way {
+    door: Door,
+    role: &'static str,
+    parameters: Vec<(&'static str, String)>,
+    asks: &'static [&'static str],
+}
+
+fn ways() -> [Way; 4] {
+    let blob_api = Way {
+        door: BLOB_API,
+        role: "BlobApiRole",
+        parameters: vec![
+            ("Places", "assets=azure://carnettest/assets".into()),
+            ("TenantId", TENANT.into()),
+            ("ClientId", CLIENT.into()),
+        ],
+        asks: &["sts:GetWebIdentityToken"],
+    };
+    let google = |function, provider: &str, proof: &str, account: &str, asks| Way {
+        door: Door { function, ..GCS_API },
+        role: "GcsApiRole",
+        parameters: vec![
+            ("GooglePlaces", "archive=gs://carnet-test-bucket".into()),
+            (
+                "GoogleAudience",
+                format!(
+                    "//iam.googleapis.com/projects/{PROJECT}/locations/global/workloadIdentityPools/carnet/providers/{provider}"
+                ),
+            ),
+            ("GoogleProof", proof.into()),
+            ("GoogleServiceAccount", account.into()),
+        ],
+        asks,
+    };
+    [
+        blob_api,
+        google("gcs-api", "aws-tokens", "jwt", "", &["sts:GetWebIdentityToken"]),
+        google("gcs-api-as-account", "aws-tokens", "jwt", SERVICE_ACCOUNT, &["sts:GetWebIdentityToken"]),
+        // It signs GetCallerIdentity and Google sends it. Only its doctor sends one itself.
+        google("gcs-api-by-role", "aws-roles", "aws4_request", "", &[]),
+    ]
+}
+
+fn deploy(parameters: &[(&'static str, String)], more: &[(&str, &str)]) -> Deployed {
+    let parameters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
+    let parameters: Vec<_> = parameters.chain(more.iter().copied()).collect();
+    Template::load().deploy(&Target {
+        stack: "carnet",
+        region: "eu-central-1",
+        account: "123456789012",
+        parameters: &parameters,
+    })
+}
+
+/// What the function itself may do by its role.
+fn granted(policies: &[Policy]) -> BTreeSet<String> {
+    let statements = policies.iter().flat_map(|policy| &policy.statement.0);
+    let actions = statements.filter(|statement| !refuses_functions(statement)).flat_map(|s| &s.action.0);
+    actions.filter(|action| !LAMBDAS_OWN.contains(&action.as_str())).cloned().collect()
+}
+
+/// Whether it lets in only what Lambda does outside the function: only there no source function is named.
+fn refuses_functions(statement: &Statement) -> bool {
+    let keys = statement.condition.iter().filter(|(operator, _)| operator.to_string() == "Null");
+    keys.flat_map(|(_, keys)| keys)
+        .any(|(key, values)| key == "lambda:SourceFunctionArn" && *values == Values::one("true"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_grants_what_its_function_asks_of_aws_and_no_more() {
+    for way in ways() {
+        let name = way.door.function;
+        let policies = deploy(&way.parameters, &[]).policies(way.role);
+        let expected: BTreeSet<String> = way.asks.iter().map(|action| action.to_string()).collect();
+        assert_eq!(granted(&policies), expected, "{name}");
+
+        let api = Api::open(way.door).await;
+        let role = format!("carnet-eu-central-1-{name}");
+        api.stage.local.shared.world_mut().aws.roles.get_mut(&role).expect("a role").policies = policies;
+        assert_eq!(
+            api.stage.local.shared.trail.calls(),
+            [],
+            "{name}: under the policies of the template only"
+        );
+
+        // A page, an object, what is not there; then the doctor.
+        assert_eq!(api.get("", &[]).await.status(), 200, "{name}: {:#?}", api.lines());
+        assert_eq!(api.get("/hello.txt", &[]).await.bytes().await.unwrap(), HELLO);
+        assert_eq!(api.get("/nothing", &[]).await.status(), 404);
+        assert_eq!(asked(&api, &role), expected, "{name}");
+        assert_eq!(api.doctor().await["ok"], true, "{name}");
+        let mut by_the_doctor_too = asked(&api, &role);
+        by_the_doctor_too.remove(NEEDS_NO_PERMISSION);
+        assert_eq!(by_the_doctor_too, expected, "{name}");
+    }
+}
+
+/// The actions that were recorded, all of them the role's.
+fn asked(api: &Api, role: &str) -> BTreeSet<String> {
+    let calls = api.stage.local.shared.trail.calls();
+    assert!(calls.iter().all(|call| call.role == role), "{calls:?}");
+    // No request came that was too malformed to be recorded.
+    assert_eq!(api.stage.count(Hop::Sts) + api.stage.count(Hop::Iam), calls.len());
+    calls.into_iter().map(|call| call.action).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_grant_a_function_reads_nothing() {
+    let api = Api::open(BLOB_API).await;
+    let role = "carnet-eu-central-1-blob-api";
+    api.stage.local.shared.world_mut().aws.roles.get_mut(role).expect("a role").policies.clear();
+    assert_eq!(api.get("/hello.txt", &[]).await.status(), 502);
+    assert!(!api.stage.local.shared.trail.calls().is_empty(), "refused calls are recorded too");
+    assert_eq!(api.stage.count(Hop::Blob), 0);
+}
+
+#[test]
+fn nothing_but_the_one_token_can_be_minted() {
+    let way = &ways()[0];
+    let policies = deploy(&way.parameters, &[]).policies(way.role);
+    let mint = |audiences: &[&str], seconds: &str, algorithm: &str| {
+        let request = Request::new("sts:GetWebIdentityToken", "*")
+            .with("sts:IdentityTokenAudience", audiences.iter().copied())
+            .with("sts:DurationSeconds", [seconds])
+            .with("sts:SigningAlgorithm", [algorithm]);
+        evaluate(&policies, &request) == Decision::Allowed
+    };
+    let good = "api://AzureADTokenExchange";
+    assert!(mint(&[good], "300", "RS256"));
+    assert!(!mint(&["sts.amazonaws.com"], "300", "RS256"));
+    assert!(!mint(&[good, "sts.amazonaws.com"], "300", "RS256"), "a good audience carries no other along");
+    assert!(!mint(&[good], "301", "RS256"));
+    assert!(!mint(&[good], "300", "ES384"));
+    let without_audience = Request::new("sts:GetWebIdentityToken", "*")
+        .with("sts:DurationSeconds", ["300"])
+        .with("sts:SigningAlgorithm", ["RS256"]);
+    assert_ne!(evaluate(&policies, &without_audience), Decision::Allowed);
+}
+
+#[test]
+fn what_is_optional_adds_permissions_for_lambda_only() {
+    let options: [(&str, &[(&str, &str)], &[&str]); 3] = [
+        ("X-Ray", &[("XRay", "on")], &["xray:PutTelemetryRecords", "xray:PutTraceSegments"]),
+        (
+            "VPC",
+            &[("SubnetIds", "subnet-0a,subnet-0b"), ("SecurityGroupIds", "sg-0a")],
+            &[
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+        ),
+        ("key", &[("KmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/k")], &["kms:Decrypt"]),
+    ];
+    let actions = |policies: &[Policy]| -> BTreeSet<String> {
+        policies.iter().flat_map(|policy| &policy.statement.0).flat_map(|s| s.action.0.clone()).collect()
+    };
+    for way in ways() {
+        let plain = deploy(&way.parameters, &[]).policies(way.role);
+        for (name, parameters, adds) in &options {
+            let policies = deploy(&way.parameters, parameters).policies(way.role);
+            let added: BTreeSet<String> = actions(&policies).difference(&actions(&plain)).cloned().collect();
+            assert!(added.iter().eq(adds.iter()), "{name}: {added:?}");
+            assert_eq!(granted(&policies), granted(&plain), "{name} gives the function's own code nothing");
+        }
+    }
+}
