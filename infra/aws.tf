@@ -13,6 +13,8 @@
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-gcs-api
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-blob-api
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-gcs-api
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-blob-api
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api
 
 # On already is fine: it is adopted. It is never switched off here, for others may rely on it; to
 # give it up without that, `terraform state rm` it.
@@ -217,6 +219,68 @@ resource "aws_iam_instance_profile" "carnet-prod-eu-west-1-operator" {
   tags = {
     "carnet:principal" = "operator"
     "carnet:stage"     = "prod"
+  }
+}
+
+# instances.operator, stage staging, eu-central-1
+resource "aws_iam_role" "carnet-staging-eu-central-1-operator" {
+  name                 = "carnet-staging-eu-central-1-operator"
+  description          = "operator presents itself to other clouds with it"
+  permissions_boundary = var.aws_permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.ec2_amazonaws_com.json
+  tags = {
+    "carnet:principal" = "operator"
+    "carnet:stage"     = "staging"
+  }
+}
+
+# ForAllValues alone is true when a request names no audience: Null closes that. ForAnyValue would let
+# one good audience carry a bad one along.
+data "aws_iam_policy_document" "carnet-staging-eu-central-1-operator" {
+  statement {
+    sid       = "MintProofs"
+    effect    = "Allow"
+    actions   = ["sts:GetWebIdentityToken"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:SigningAlgorithm"
+      values   = ["RS256"]
+    }
+
+    condition {
+      test     = "NumericLessThanEquals"
+      variable = "sts:DurationSeconds"
+      values   = ["300"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["false"]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "sts:IdentityTokenAudience"
+      values   = ["api://AzureADTokenExchange", "//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "carnet-staging-eu-central-1-operator" {
+  name   = "mint-proofs"
+  role   = aws_iam_role.carnet-staging-eu-central-1-operator.name
+  policy = data.aws_iam_policy_document.carnet-staging-eu-central-1-operator.json
+}
+
+resource "aws_iam_instance_profile" "carnet-staging-eu-central-1-operator" {
+  name = "carnet-staging-eu-central-1-operator"
+  role = aws_iam_role.carnet-staging-eu-central-1-operator.name
+  tags = {
+    "carnet:principal" = "operator"
+    "carnet:stage"     = "staging"
   }
 }
 

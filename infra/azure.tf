@@ -65,6 +65,22 @@ resource "azurerm_federated_identity_credential" "carnet-prod-eu-west-1-operator
   audience                  = ["api://AzureADTokenExchange"]
 }
 
+resource "azurerm_federated_identity_credential" "carnet-staging-eu-central-1-blob-api" {
+  name                      = "carnet-staging-eu-central-1-blob-api"
+  user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
+  issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
+  subject                   = "arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-blob-api"
+  audience                  = ["api://AzureADTokenExchange"]
+}
+
+resource "azurerm_federated_identity_credential" "carnet-staging-eu-central-1-operator" {
+  name                      = "carnet-staging-eu-central-1-operator"
+  user_assigned_identity_id = azurerm_user_assigned_identity.asset-reader.id
+  issuer                    = aws_iam_outbound_web_identity_federation.account_123456789012.issuer_identifier
+  subject                   = "arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-operator"
+  audience                  = ["api://AzureADTokenExchange"]
+}
+
 # Reading, on the one container. The scope is the container's, not the account's.
 resource "azurerm_role_assignment" "asset-reader-carnetdemo-assets" {
   scope                = "${var.azure_storage_account_ids["carnetdemo"]}/blobServices/default/containers/assets"

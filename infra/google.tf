@@ -83,6 +83,12 @@ resource "google_service_account_iam_member" "archive-reader-carnet-prod-eu-west
   member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-operator"
 }
 
+resource "google_service_account_iam_member" "archive-reader-carnet-staging-eu-central-1-operator" {
+  service_account_id = google_service_account.archive-reader.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-operator"
+}
+
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-central-1-gcs-api" {
   bucket = "carnet-demo-archive"
   role   = "roles/storage.objectViewer"
@@ -99,6 +105,12 @@ resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-
   bucket = "carnet-demo-archive"
   role   = "roles/storage.objectViewer"
   member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-gcs-api"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-gcs-api" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api"
 }
 
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-archive-reader" {

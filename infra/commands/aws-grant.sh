@@ -107,6 +107,34 @@ case "$account" in
       aws iam add-role-to-instance-profile \
         --instance-profile-name 'carnet-prod-eu-west-1-operator' \
         --role-name 'carnet-prod-eu-west-1-operator'
+
+    # instances.operator
+    if aws iam get-role --role-name 'carnet-staging-eu-central-1-operator' >/dev/null 2>&1; then
+      aws iam update-assume-role-policy \
+        --role-name 'carnet-staging-eu-central-1-operator' \
+        --policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}'
+    else
+      aws iam create-role \
+        --role-name 'carnet-staging-eu-central-1-operator' \
+        --description 'operator presents itself to other clouds with it' \
+        --assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}' \
+        --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=staging' \
+        --query Role.Arn --output text >&2
+    fi
+    aws iam put-role-policy \
+      --role-name 'carnet-staging-eu-central-1-operator' \
+      --policy-name 'mint-proofs' \
+      --policy-document '{"Version":"2012-10-17","Statement":{"Sid":"MintProofs","Effect":"Allow","Action":"sts:GetWebIdentityToken","Resource":"*","Condition":{"StringEquals":{"sts:SigningAlgorithm":"RS256"},"NumericLessThanEquals":{"sts:DurationSeconds":"300"},"Null":{"sts:IdentityTokenAudience":"false"},"ForAllValues:StringEquals":{"sts:IdentityTokenAudience":["api://AzureADTokenExchange","//iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/providers/aws-tokens"]}}}}'
+    aws iam get-instance-profile --instance-profile-name 'carnet-staging-eu-central-1-operator' >/dev/null 2>&1 ||
+      aws iam create-instance-profile \
+        --instance-profile-name 'carnet-staging-eu-central-1-operator' \
+        --query InstanceProfile.Arn --output text >&2
+    holds=$(aws iam get-instance-profile --instance-profile-name 'carnet-staging-eu-central-1-operator' \
+      --query 'InstanceProfile.Roles[].RoleName' --output text)
+    [ "$holds" = 'carnet-staging-eu-central-1-operator' ] ||
+      aws iam add-role-to-instance-profile \
+        --instance-profile-name 'carnet-staging-eu-central-1-operator' \
+        --role-name 'carnet-staging-eu-central-1-operator'
     ;;
   *)
     echo "carnet.toml names no account $account: nothing is done" >&2

@@ -42,6 +42,15 @@ case "$account" in
       --role-name 'carnet-prod-eu-west-1-operator'
     attempt aws iam delete-instance-profile --instance-profile-name 'carnet-prod-eu-west-1-operator'
     attempt aws iam delete-role --role-name 'carnet-prod-eu-west-1-operator'
+    # instances.operator
+    attempt aws iam delete-role-policy \
+      --role-name 'carnet-staging-eu-central-1-operator' \
+      --policy-name 'mint-proofs'
+    attempt aws iam remove-role-from-instance-profile \
+      --instance-profile-name 'carnet-staging-eu-central-1-operator' \
+      --role-name 'carnet-staging-eu-central-1-operator'
+    attempt aws iam delete-instance-profile --instance-profile-name 'carnet-staging-eu-central-1-operator'
+    attempt aws iam delete-role --role-name 'carnet-staging-eu-central-1-operator'
     ;;
   *)
     echo "carnet.toml names no account $account: nothing is done" >&2

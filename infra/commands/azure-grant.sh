@@ -86,6 +86,22 @@ az identity federated-credential create \
   --subject 'arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-operator' \
   --audiences 'api://AzureADTokenExchange' \
   --output none
+az identity federated-credential create \
+  --name 'carnet-staging-eu-central-1-blob-api' \
+  --identity-name 'asset-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-blob-api' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
+az identity federated-credential create \
+  --name 'carnet-staging-eu-central-1-operator' \
+  --identity-name 'asset-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-operator' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
 scope=$(az storage account show --name 'carnetdemo' --query id --output tsv)
 scope=$scope'/blobServices/default/containers/assets'
 az role assignment create \

@@ -57,6 +57,16 @@ attempt az identity federated-credential delete \
   --identity-name 'asset-reader' \
   --resource-group "$RESOURCE_GROUP" \
   --yes
+attempt az identity federated-credential delete \
+  --name 'carnet-staging-eu-central-1-blob-api' \
+  --identity-name 'asset-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
+attempt az identity federated-credential delete \
+  --name 'carnet-staging-eu-central-1-operator' \
+  --identity-name 'asset-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
 object_id=$(az identity show --name 'asset-reader' \
   --resource-group "$RESOURCE_GROUP" --query principalId --output tsv)
 scope=$(az storage account show --name 'carnetdemo' --query id --output tsv)

@@ -84,6 +84,11 @@ gcloud iam service-accounts add-iam-policy-binding 'archive-reader@carnet-demo.i
   --role 'roles/iam.workloadIdentityUser' \
   --condition=None \
   --project='carnet-demo'
+gcloud iam service-accounts add-iam-policy-binding 'archive-reader@carnet-demo.iam.gserviceaccount.com' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-operator' \
+  --role 'roles/iam.workloadIdentityUser' \
+  --condition=None \
+  --project='carnet-demo'
 
 # Reading gs://carnet-demo-archive
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
@@ -96,6 +101,10 @@ gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-gcs-api' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api' \
   --role 'roles/storage.objectViewer' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \

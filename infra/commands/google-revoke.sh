@@ -35,6 +35,10 @@ attempt gcloud storage buckets remove-iam-policy-binding 'gs://carnet-demo-archi
   --role 'roles/storage.objectViewer' \
   --condition=None
 attempt gcloud storage buckets remove-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+attempt gcloud storage buckets remove-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'serviceAccount:archive-reader@carnet-demo.iam.gserviceaccount.com' \
   --role 'roles/storage.objectViewer' \
   --condition=None
@@ -52,6 +56,11 @@ attempt gcloud iam service-accounts remove-iam-policy-binding 'archive-reader@ca
   --project='carnet-demo'
 attempt gcloud iam service-accounts remove-iam-policy-binding 'archive-reader@carnet-demo.iam.gserviceaccount.com' \
   --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-operator' \
+  --role 'roles/iam.workloadIdentityUser' \
+  --condition=None \
+  --project='carnet-demo'
+attempt gcloud iam service-accounts remove-iam-policy-binding 'archive-reader@carnet-demo.iam.gserviceaccount.com' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-operator' \
   --role 'roles/iam.workloadIdentityUser' \
   --condition=None \
   --project='carnet-demo'
