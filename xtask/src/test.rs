@@ -128,16 +128,8 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     if wants(Group::Build) {
         steps.run("tools: cargo-lambda", || tools::CARGO_LAMBDA.install());
         steps.run("sam build", sam::build);
-        for resource in ["BlobApi", "GcsApi"] {
-            steps.run("glibc", || sam::runs_on_al2023(resource));
-        }
-        steps.run("what sam built, under the emulator", || {
-            let mut command =
-                cargo(&["test", "--package", "carnet-tests", "--test", "rie", "--", "--include-ignored"]);
-            run(command
-                .env("CARNET_BIN_BLOB_API", sam::artifact("BlobApi"))
-                .env("CARNET_RIE_BIN", tools::rie()?))
-        });
+        steps.run("C library of what sam built", || shipped::each(sam::runs_on_al2023));
+        steps.run("what sam built, under the emulator", under_the_emulator);
     }
     steps.report()
 }
@@ -159,8 +151,7 @@ pub fn setup() -> ExitCode {
 fn end_to_end(tests: &str) -> Result {
     let mut command = cargo(&["test", "--workspace", "--test", tests, "--", "--include-ignored"]);
     for function in &shipped::FUNCTIONS {
-        let variable = format!("CARNET_BIN_{}", function.name.replace('-', "_").to_uppercase());
-        command.env(variable, release_binary(function.name));
+        command.env(shipped::variable(function), release_binary(function.name));
     }
     command
         .env("CARNET_BIN_CARNET", dev_binary("carnet"))
@@ -171,6 +162,14 @@ fn end_to_end(tests: &str) -> Result {
         command.env("CARNET_FAKETIME_LIB", library);
     }
     run(&mut command)
+}
+
+fn under_the_emulator() -> Result {
+    let mut command = cargo(&["test", "--workspace", "--test", "rie", "--", "--include-ignored"]);
+    for function in &shipped::FUNCTIONS {
+        command.env(shipped::variable(function), sam::artifact(function));
+    }
+    run(command.env("CARNET_RIE_BIN", tools::rie()?))
 }
 
 fn python_clients() -> Result {

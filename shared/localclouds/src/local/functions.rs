@@ -63,6 +63,8 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
     if let Some(endpoints) = handle.endpoints.get() {
         let blob = format!("{}/{{account}}", endpoints.azure_blob);
         for (name, value) in [
+            // Any other service of AWS that is called is asked for here, and unknown: nothing leaves.
+            ("AWS_ENDPOINT_URL", &endpoints.aws_sts),
             ("AWS_ENDPOINT_URL_STS", &endpoints.aws_sts),
             ("AZURE_AUTHORITY_HOST", &endpoints.entra_authority),
             ("CARNET_AZURE_BLOB_ENDPOINT", &blob),
