@@ -125,6 +125,7 @@ impl Stage {
         let blob = state.azure.blob[ACCOUNT].replace(ACCOUNT, "{account}");
         [
             ("AWS_ENDPOINT_URL_STS", state.aws.sts),
+            ("AWS_ENDPOINT_URL_LAMBDA", state.aws.lambda),
             ("AWS_REGION", state.aws.region),
             ("AWS_ACCESS_KEY_ID", state.aws.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", state.aws.secret_access_key),
