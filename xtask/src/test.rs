@@ -5,7 +5,7 @@
 
 use crate::process::{LocalClouds, cargo, dev_binary, release_binary, root, run, target};
 use crate::steps::{Result, Steps};
-use crate::{demo, sam, shipped, tools};
+use crate::{demo, live, sam, shipped, tools};
 use std::process::{Command, ExitCode};
 
 /// A part of the checks that can be chosen.
@@ -139,7 +139,9 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
                 .env("CARNET_RIE_BIN", tools::rie()?))
         });
     }
-    steps.report()
+    let outcome = steps.report();
+    println!("{}", live::NOT_RUN);
+    outcome
 }
 
 /// Installs every pinned tool.
