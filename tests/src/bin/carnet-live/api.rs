@@ -3,7 +3,7 @@
 use crate::aws::{self, Aws, Request};
 use crate::digest::Running;
 use crate::failure::Failure;
-use crate::report::{Report, Stopped};
+use crate::report::{Check, Report, Stopped, check};
 use crate::target::{Reading, Target};
 use carnet_objects::Digests;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,17 +13,25 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::SystemTime;
 
-pub const CHECKS: [&str; 8] =
-    ["unsigned", "list", "head", "range", "whole", "not-modified", "not-found", "refused-names"];
+pub const CHECKS: [Check; 8] = [UNSIGNED, LIST, HEAD, RANGED, WHOLE, NOT_MODIFIED, NOT_FOUND, REFUSED_NAMES];
 /// Those that need an object.
-const OF_OBJECT: [&str; 4] = ["head", "range", "whole", "not-modified"];
+const OF_OBJECT: [Check; 4] = [HEAD, RANGED, WHOLE, NOT_MODIFIED];
+
+const UNSIGNED: Check = check("unsigned", "GET without a signature: 403");
+const LIST: Check = check("list", "GET of one page: 200");
+const HEAD: Check = check("head", "HEAD of an object: 200, its version and size");
+const RANGED: Check = check("range", "GET of its first 64 KiB: 206");
+const WHOLE: Check = check("whole", "GET of all of it: 200, its length and digest");
+const NOT_MODIFIED: Check = check("not-modified", "GET with If-None-Match: 304");
+const NOT_FOUND: Check = check("not-found", "GET of a name that is not there: 404");
+const REFUSED_NAMES: Check = check("refused-names", "GET of ..%2F and %252e%252e%2F: 400");
 
 /// Names on the one page that is asked for: the smallest of them is read.
 const PAGE: u32 = 10;
 /// The most that a range asks for.
 pub const RANGE: u64 = 64 << 10;
 /// A larger object is read whole only if it is named.
-const WHOLE: u64 = 1 << 20;
+const LARGEST: u64 = 1 << 20;
 /// The most that the API streams ("Lambda quotas").
 const LONGEST: u64 = 200_000_000;
 
@@ -83,8 +91,8 @@ struct Door<'d> {
 
 impl Door<'_> {
     async fn check(&self, subject: &str, report: &mut Report) -> Option<Whole> {
-        report.ask(subject, "unsigned", self.unsigned()).await;
-        let listed = report.ask(subject, "list", self.list()).await;
+        report.ask(subject, UNSIGNED, self.unsigned()).await;
+        let listed = report.ask(subject, LIST, self.list()).await;
         let whole = match listed {
             None => {
                 report.not_run(subject, &OF_OBJECT, "no object was listed");
@@ -103,15 +111,15 @@ impl Door<'_> {
                 self.check_object(subject, &object, report).await
             }
         };
-        report.ask(subject, "not-found", self.not_found()).await;
-        report.ask(subject, "refused-names", self.refused_names()).await;
+        report.ask(subject, NOT_FOUND, self.not_found()).await;
+        report.ask(subject, REFUSED_NAMES, self.refused_names()).await;
         whole
     }
 
     async fn check_object(&self, subject: &str, object: &Object, report: &mut Report) -> Option<Whole> {
-        report.ask(subject, "head", self.head(object)).await;
-        report.ask(subject, "range", self.range(object)).await;
-        let digests = report.ask(subject, "whole", self.whole(object)).await;
+        report.ask(subject, HEAD, self.head(object)).await;
+        report.ask(subject, RANGED, self.range(object)).await;
+        let digests = report.ask(subject, WHOLE, self.whole(object)).await;
         if digests.is_some() {
             let checked = object.crc32c.as_ref().map(|_| "CRC32C").or(object.md5.as_ref().map(|_| "MD5"));
             report.found(match checked {
@@ -119,7 +127,7 @@ impl Door<'_> {
                 None => format!("{} bytes; the store keeps no digest of it", object.size),
             });
         }
-        report.ask(subject, "not-modified", self.not_modified(object)).await;
+        report.ask(subject, NOT_MODIFIED, self.not_modified(object)).await;
         digests.map(|digests| Whole { place: self.place.place.to_owned(), object: object.clone(), digests })
     }
 
@@ -144,7 +152,7 @@ impl Door<'_> {
         }
         let query = match self.place.wanted {
             // A name is the first of those that begin with it.
-            Some(key) => format!("prefix={}&page_size=1", encoded(key)),
+            Some(key) => format!("prefix={}&page_size=1", encoded(key).replace('/', "%2F")),
             None => format!("page_size={PAGE}"),
         };
         let response = self.get(&format!("{}?{query}", self.url), &[]).await?;
@@ -207,7 +215,7 @@ impl Door<'_> {
         if object.size > LONGEST {
             return Err(Stopped::NotRun(format!("{} bytes are more than the API streams", object.size)));
         }
-        if object.size > WHOLE && self.place.wanted.is_none() {
+        if object.size > LARGEST && self.place.wanted.is_none() {
             let (place, key) = (self.place.place, &object.key);
             return Err(Stopped::NotRun(format!(
                 "it has {} bytes; over 1 MiB is read only if named: --object {place}/{key}",
@@ -319,7 +327,7 @@ impl Door<'_> {
                 .help("answers-of-the-api"),
             _ => failure,
         };
-        Failure { code, request_id, ..failure.at(&self.url) }
+        failure.at(&self.url).with("code", code).with("request_id", request_id)
     }
 }
 
@@ -336,5 +344,5 @@ fn text<'v>(document: &'v Value, name: &str) -> Option<&'v str> {
 }
 
 fn at_api(failure: Failure) -> Failure {
-    Failure { hop: "api".to_owned(), ..failure }
+    failure.hop("api")
 }

@@ -66,7 +66,8 @@ impl Aws {
     }
 
     fn builder(&self, request: &Request<'_>, url: Url) -> reqwest::RequestBuilder {
-        let builder = self.http.client().request(request.method.clone(), url).body(request.body);
+        let builder = self.http.client().request(request.method.clone(), url);
+        let builder = if request.body.is_empty() { builder } else { builder.body(request.body) };
         request.headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value))
     }
 

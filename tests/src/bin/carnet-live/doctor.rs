@@ -2,14 +2,17 @@
 
 use crate::aws::{self, Aws, Request};
 use crate::failure::Failure;
-use crate::report::{Report, Stopped};
+use crate::report::{Check, Report, Stopped, check};
 use crate::target::{Function, Target, role_of};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub const CHECKS: [&str; 2] = ["doctor", "as-stated"];
+pub const CHECKS: [Check; 2] = [
+    check("doctor", "Lambda Invoke, {\"carnet\":\"doctor\"}: every hop is well"),
+    check("as-stated", "role, identity and places are those of carnet.toml"),
+];
 
 /// What the doctor answers.
 #[derive(Deserialize)]
@@ -58,10 +61,8 @@ async fn invoke(target: &Target, aws: &Aws, function: &Function<'_>) -> Result<F
         headers: &[("content-type", "application/json")],
         body: br#"{"carnet":"doctor"}"#,
     };
-    let response = aws
-        .send_signed("lambda", &request)
-        .await
-        .map_err(|failure| Failure { hop: "invoke".to_owned(), ..failure }.at(name))?;
+    let response =
+        aws.send_signed("lambda", &request).await.map_err(|failure| failure.hop("invoke").at(name))?;
     if response.status() != StatusCode::OK {
         return Err(refusal(target, name, response).await);
     }
@@ -102,7 +103,8 @@ async fn refusal(target: &Target, name: &str, response: Response) -> Failure {
             .change("let this machine's identity invoke the function"),
         _ => Failure::new("invoke", "unavailable", message).field("status", status.as_str()),
     };
-    Failure { code, request_id, ..failure.at(format!("AWS Lambda in {}", target.region())) }
+    let lambda = format!("AWS Lambda in {}", target.region());
+    failure.at(lambda).with("code", code).with("request_id", request_id)
 }
 
 /// Subject, audience, identity and places: what is deployed against what is stated.

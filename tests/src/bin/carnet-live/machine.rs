@@ -6,17 +6,25 @@ mod settings;
 use crate::api::{Object, RANGE, Whole};
 use crate::args::Group;
 use crate::failure::Failure;
-use crate::report::{Report, Stopped};
+use crate::report::{Check, Report, Stopped, check};
 use crate::target::{Reading, Target};
 use carnet_trust::config::Principal;
 use command::Carnet;
 use serde_json::Value;
 
 /// Those of one cloud or one place are run for each.
-pub const CHECKS: [&str; 5] = ["token", "narrow", "ls", "cat", "same"];
+pub const CHECKS: [Check; 6] = [TOKEN_AZURE, TOKEN_GOOGLE, NARROW, LS, CAT, SAME];
+
+const TOKEN_AZURE: Check = check("token-azure", "carnet token --cloud azure --exchange");
+const TOKEN_GOOGLE: Check = check("token-google", "carnet token --cloud google --exchange");
+const NARROW: Check = check("narrow", "carnet token for an audience that is not granted: AWS refuses it");
+const LS: Check = check("ls", "carnet ls: the first names");
+const CAT: Check = check("cat", "carnet cat --range: the first 64 KiB of an object");
+const SAME: Check = check("same", "carnet cat of what the API gave: the same bytes");
+
 /// The most that is read of each place, in words.
-pub const READS: &str =
-    "mints and trades one token a cloud; of each place 10 names and the first 64 KiB of an object";
+pub const READS: &str = "mints and trades a token a cloud, and asks AWS for one that it must refuse; of each place \
+     10 names, the first 64 KiB of an object, and what the API gave whole";
 
 /// Whom nobody lets in: RFC 6761 keeps `.invalid` free for ever.
 const NOT_GRANTED: &str = "https://not-granted.carnet.invalid";
@@ -44,7 +52,7 @@ pub async fn run(target: &Target, arn: &str, read: &[Whole], report: &mut Report
         machine.read(&place, report).await;
         if target.asks(Group::Api) {
             let whole = read.iter().find(|whole| whole.place == place.place);
-            report.ask(&place.subject(), "same", machine.same(&place, whole)).await;
+            report.ask(&place.subject(), SAME, machine.same(&place, whole)).await;
         }
     }
 }
@@ -58,8 +66,8 @@ struct Machine<'m> {
 
 impl Machine<'_> {
     async fn tokens(&self, report: &mut Report) {
-        let azure = self.principal.azure_identity.as_ref().map(|_| ("token-azure", "azure"));
-        let google = self.principal.google_provider.as_ref().map(|_| ("token-google", "google"));
+        let azure = self.principal.azure_identity.as_ref().map(|_| (TOKEN_AZURE, "azure"));
+        let google = self.principal.google_provider.as_ref().map(|_| (TOKEN_GOOGLE, "google"));
         for (check, cloud) in azure.into_iter().chain(google) {
             let traded = report.ask(self.name, check, self.token(cloud)).await;
             if let Some(traded) = traded {
@@ -67,7 +75,7 @@ impl Machine<'_> {
             }
         }
         if !self.target.config().proof_audiences(self.principal).is_empty() {
-            report.ask(self.name, "narrow", self.narrow()).await;
+            report.ask(self.name, NARROW, self.narrow()).await;
         }
     }
 
@@ -86,7 +94,7 @@ impl Machine<'_> {
     /// A token for an audience that the role is not granted must be refused by AWS.
     async fn narrow(&self) -> Result<(), Failure> {
         match self.carnet.document(&["token", "--audience", NOT_GRANTED]).await {
-            Err(refusal) if refusal.code.as_deref() == Some("AccessDenied") => Ok(()),
+            Err(refusal) if refusal.code() == Some("AccessDenied") => Ok(()),
             Err(other) => Err(other),
             Ok(_) => Err(Failure::new(
                 "mint",
@@ -102,14 +110,14 @@ impl Machine<'_> {
 
     async fn read(&self, place: &Reading<'_>, report: &mut Report) {
         let subject = place.subject();
-        match report.ask(&subject, "ls", self.list(place)).await {
-            None => report.not_run(&subject, &["cat"], "no object was listed"),
+        match report.ask(&subject, LS, self.list(place)).await {
+            None => report.not_run(&subject, &[CAT], "no object was listed"),
             Some(None) => {
                 let why = "the page holds no object with bytes in it; --object names one";
-                report.not_run(&subject, &["cat"], why);
+                report.not_run(&subject, &[CAT], why);
             }
             Some(Some(object)) => {
-                report.ask(&subject, "cat", self.range(place, &object)).await;
+                report.ask(&subject, CAT, self.range(place, &object)).await;
             }
         }
     }

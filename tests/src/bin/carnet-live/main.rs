@@ -29,7 +29,7 @@ mod target;
 use args::{Args, Group};
 use aws::Aws;
 use failure::Failure;
-use report::Report;
+use report::{Check, Report, check};
 use std::process::ExitCode;
 use target::Target;
 
@@ -44,6 +44,8 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+const IDENTITY: Check = check("identity", "AWS STS GetCallerIdentity: one of the stage's account");
 
 async fn run(target: &Target) -> ExitCode {
     let mut report = Report::begin(target);
@@ -71,7 +73,7 @@ async fn identified(target: &Target, report: &mut Report) -> Option<(Aws, String
         target.is_in_its_account(&arn)?;
         Ok::<_, Failure>((aws, arn))
     };
-    let asked = report.ask("this machine", "identity", outcome).await;
+    let asked = report.ask("this machine", IDENTITY, outcome).await;
     if let Some((_, arn)) = &asked {
         report.found(arn);
     }

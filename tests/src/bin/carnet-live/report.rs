@@ -16,23 +16,42 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 
+/// Widths: what comes before a check's subject, the subject, the check's name.
+const OUTCOME: usize = 9;
+const SUBJECT: usize = 22;
+const NAME: usize = 15;
+const FOUND: usize = OUTCOME + SUBJECT;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Text,
     Json,
 }
 
+/// A check: its name, and what is asked in it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Check {
+    #[serde(rename = "check")]
+    pub name: &'static str,
+    pub asked: &'static str,
+}
+
+pub const fn check(name: &'static str, asked: &'static str) -> Check {
+    Check { name, asked }
+}
+
 pub struct Report {
     target: String,
     plan: Vec<String>,
     format: Format,
-    checks: Vec<Check>,
+    ended: Vec<Ended>,
 }
 
 #[derive(Serialize)]
-struct Check {
+struct Ended {
     subject: String,
-    check: &'static str,
+    #[serde(flatten)]
+    check: Check,
     #[serde(flatten)]
     outcome: Outcome,
 }
@@ -46,7 +65,7 @@ enum Outcome {
         duration_ms: u128,
     },
     Failed {
-        error: Box<Failure>,
+        error: Failure,
     },
     NotRun {
         why: String,
@@ -55,14 +74,14 @@ enum Outcome {
 
 /// What a check comes to, besides passing.
 pub enum Stopped {
-    Failed(Box<Failure>),
+    Failed(Failure),
     /// It could not be tried, and why.
     NotRun(String),
 }
 
 impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Self {
-        Stopped::Failed(Box::new(failure))
+        Stopped::Failed(failure)
     }
 }
 
@@ -70,7 +89,7 @@ impl Report {
     /// Says what will be asked, before anything is.
     pub fn begin(target: &Target) -> Self {
         let report =
-            Self { target: target.name(), plan: plan(target), format: target.format(), checks: Vec::new() };
+            Self { target: target.name(), plan: plan(target), format: target.format(), ended: Vec::new() };
         report.say(&format!("Live checks of {}\n", report.target));
         report.plan.iter().for_each(|line| report.say(&format!("  {line}")));
         report.say("\nNothing is written in any cloud. No object's contents and no token are shown.\n");
@@ -81,7 +100,7 @@ impl Report {
     pub async fn ask<T, E: Into<Stopped>>(
         &mut self,
         subject: &str,
-        check: &'static str,
+        check: Check,
         work: impl Future<Output = Result<T, E>>,
     ) -> Option<T> {
         let start = Instant::now();
@@ -93,38 +112,42 @@ impl Report {
             Err(Stopped::NotRun(why)) => (Outcome::NotRun { why }, None),
         };
         self.tell(subject, check, &outcome);
-        self.checks.push(Check { subject: subject.to_owned(), check, outcome });
+        self.ended.push(Ended { subject: subject.to_owned(), check, outcome });
         value
     }
 
     /// What the check that just passed found.
     pub fn found(&mut self, what: impl Into<String>) {
         let what = what.into();
-        self.say(&format!("{:25}{what}", ""));
-        if let Some(Check { outcome: Outcome::Passed { found, .. }, .. }) = self.checks.last_mut() {
+        self.say(&format!("{:FOUND$}{what}", ""));
+        if let Some(Ended { outcome: Outcome::Passed { found, .. }, .. }) = self.ended.last_mut() {
             found.push(what);
         }
     }
 
     /// Checks that cannot be tried, all for one reason.
-    pub fn not_run(&mut self, subject: &str, checks: &[&'static str], why: &str) {
-        self.say(&format!("{OPEN}NOT RUN{OPEN:#}  {subject:16}{}: {why}", checks.join(", ")));
+    pub fn not_run(&mut self, subject: &str, checks: &[Check], why: &str) {
+        let names: Vec<&str> = checks.iter().map(|check| check.name).collect();
+        self.say(&format!("{OPEN}NOT RUN{OPEN:#}  {subject:SUBJECT$}{}: {why}", names.join(", ")));
         let outcome = || Outcome::NotRun { why: why.to_owned() };
-        let checks =
-            checks.iter().map(|check| Check { subject: subject.to_owned(), check, outcome: outcome() });
-        self.checks.extend(checks);
+        let ended = checks.iter().map(|check| Ended {
+            subject: subject.to_owned(),
+            check: *check,
+            outcome: outcome(),
+        });
+        self.ended.extend(ended);
     }
 
-    fn tell(&self, subject: &str, check: &str, outcome: &Outcome) {
-        let place = format!("{subject:22}{check}");
+    fn tell(&self, subject: &str, check: Check, outcome: &Outcome) {
+        let place = format!("{subject:SUBJECT$}{:NAME$}{}", check.name, check.asked);
         match outcome {
             Outcome::Passed { duration_ms, .. } => {
-                self.say(&format!("{GOOD}passed{GOOD:#}   {place}, {duration_ms} ms"));
+                self.say(&format!("{GOOD}passed{GOOD:#}   {place} ({duration_ms} ms)"));
             }
             Outcome::NotRun { why } => self.say(&format!("{OPEN}NOT RUN{OPEN:#}  {place}: {why}")),
             Outcome::Failed { error } => {
-                self.say(&format!("{BAD}FAILED{BAD:#}   {place}: {}", error.message));
-                error.fields().for_each(|(name, value)| self.say(&format!("{:11}{name:12}{value}", "")));
+                self.say(&format!("{BAD}FAILED{BAD:#}   {place}"));
+                error.fields().for_each(|(name, value)| self.say(&format!("{:FOUND$}{name:12}{value}", "")));
             }
         }
     }
@@ -138,7 +161,7 @@ impl Report {
 
     /// The count, and the exit code that means it: 0 only if every check ran and passed.
     pub fn end(self) -> ExitCode {
-        let count = |is: fn(&Outcome) -> bool| self.checks.iter().filter(|check| is(&check.outcome)).count();
+        let count = |is: fn(&Outcome) -> bool| self.ended.iter().filter(|one| is(&one.outcome)).count();
         let passed = count(|outcome| matches!(outcome, Outcome::Passed { .. }));
         let failed = count(|outcome| matches!(outcome, Outcome::Failed { .. }));
         let not_run = count(|outcome| matches!(outcome, Outcome::NotRun { .. }));
@@ -151,7 +174,7 @@ impl Report {
         };
         self.say(&format!(
             "\n{style}live checks: {} asked for, {} ran: {passed} passed, {failed} failed; {not_run} NOT RUN{style:#}",
-            self.checks.len(),
+            self.ended.len(),
             passed + failed
         ));
         if not_run > 0 {
@@ -161,8 +184,8 @@ impl Report {
             let document = json!({
                 "target": self.target,
                 "plan": self.plan,
-                "checks": self.checks,
-                "summary": { "asked_for": self.checks.len(), "passed": passed, "failed": failed, "not_run": not_run },
+                "checks": self.ended,
+                "summary": { "asked_for": self.ended.len(), "passed": passed, "failed": failed, "not_run": not_run },
             });
             let _ = writeln!(std::io::stdout(), "{document:#}");
         }
