@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  carnet trust render                              carnet.toml to infra/: Terraform, commands, JSON
+  carnet trust render                              carnet.toml to infra/, all of it
   carnet trust render --check                      whether infra/ is what carnet.toml says, e.g. in CI
   carnet trust render --stage prod --to infra/prod one of several stages
   carnet trust render --only commands              only the scripts for aws, az and gcloud
@@ -22,10 +22,12 @@ Written are, below the folder:
   versions.tf variables.tf aws.tf azure.tf google.tf    for `terraform plan`; files beside them are left alone
   commands/CLOUD-grant.sh commands/CLOUD-revoke.sh      the same with each cloud's own command line
   trust.json                                            the same for programs
+  parameters/STAGE.yaml                                 what the SAM template is told, for `sam deploy`
 
 Each file begins with the rights and organisation policies that its use needs.";
 
-/// Write what carnet.toml states as documents that grant it: Terraform, and commands to grant and to revoke
+/// Write what carnet.toml states as documents that grant it (Terraform, or commands to grant and to
+/// revoke), and as the parameters of the SAM template
 ///
 /// The same configuration gives the same bytes. Each file is written whole or not at all, and only
 /// if it differs. What is known only once it is created (client ids, the issuer) is a reference or
@@ -55,6 +57,7 @@ enum Only {
     Terraform,
     Commands,
     Json,
+    Parameters,
 }
 
 impl From<Only> for Kind {
@@ -63,13 +66,14 @@ impl From<Only> for Kind {
             Only::Terraform => Kind::Terraform,
             Only::Commands => Kind::Commands,
             Only::Json => Kind::Json,
+            Only::Parameters => Kind::Parameters,
         }
     }
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let config = staged(configuration(&args.config)?, args.stage.as_deref())?;
-    let every = [Only::Terraform, Only::Commands, Only::Json];
+    let every = [Only::Terraform, Only::Commands, Only::Json, Only::Parameters];
     let mut all = Vec::new();
     let mut wanted = Vec::new();
     for kind in every {

@@ -5,10 +5,12 @@
 //! | this one | role names and ARNs, the policy that lets a role mint |
 //! | [`deployment`] | stages: the same functions, deployed several times |
 //! | [`azure`] | federated credentials, role assignments |
+//! | [`environment`] | the variables a program is told its ways by |
 //! | [`google`] | providers, the identity each principal becomes, grants |
 
 pub mod azure;
 pub mod deployment;
+pub mod environment;
 pub mod google;
 
 pub use deployment::{Deployment, only_stage, provider_of_account};

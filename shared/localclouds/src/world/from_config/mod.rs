@@ -96,9 +96,9 @@ impl World {
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             functions,
             operator: operator_id,
-            operator_client_id: client_id(config, operator),
-            operator_provider: google::audience(config, operator),
-            operator_service_account: google::service_account(config, operator),
+            operator_client_id: config.client_id(operator).map(str::to_owned),
+            operator_provider: config.google_audience(operator),
+            operator_service_account: config.google_service_account(operator).map(str::to_owned),
         })
     }
 }
@@ -110,11 +110,6 @@ fn operator(config: &Config) -> Result<(&String, &Principal), WorldError> {
         .get_key_value("operator")
         .or_else(|| config.instances.first_key_value())
         .ok_or(WorldError::NoInstance)
-}
-
-fn client_id(config: &Config, principal: &Principal) -> Option<String> {
-    let identity = config.azure.as_ref()?.identities.get(principal.azure_identity.as_ref()?)?;
-    Some(identity.client_id.clone())
 }
 
 fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, WorldError> {
@@ -166,30 +161,12 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
             role: config.role_name(name),
             access_key_id,
             arn: config.function_arn(name),
-            environment: environment(config, principal),
+            environment: config.environment(principal),
             binary: config.local.functions.get(name).map(|path| base.join(path)),
         };
         functions.insert(name.clone(), function);
     }
     Ok(functions)
-}
-
-fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
-    let places: Vec<String> = principal
-        .reads
-        .iter()
-        .filter_map(|name| Some(format!("{name}={}", config.places.get(name)?)))
-        .collect();
-    let mut environment = google::environment(config, principal);
-    environment.insert("CARNET_PLACES".to_owned(), places.join(","));
-    if let (Some(azure), Some(client_id)) = (&config.azure, client_id(config, principal)) {
-        environment.extend([
-            ("AZURE_TENANT_ID".to_owned(), azure.tenant_id.clone()),
-            ("CARNET_AZURE_CLOUD".to_owned(), azure.cloud.name().to_owned()),
-            ("AZURE_CLIENT_ID".to_owned(), client_id),
-        ]);
-    }
-    environment
 }
 
 fn entra(config: &Config, issuer: &str) -> Entra {
