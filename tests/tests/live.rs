@@ -5,7 +5,7 @@ mod cli_support;
 
 use carnet_localclouds::Options;
 use carnet_localclouds::faults::Hop;
-use carnet_tests::{CLIENT, Stage, binary, secrecy};
+use carnet_tests::{CLIENT, SERVICE_ACCOUNT, Stage, binary, secrecy};
 use cli_support::{Run, Vars, carnet_with, changed};
 use serde_json::Value;
 use std::process::Stdio;
@@ -278,6 +278,17 @@ async fn what_is_deployed_otherwise_than_stated_is_named() {
     let report = live(&stage, &["--only", "functions"]).await.json();
     let error = error_of(&report, "blob-api", "as-stated");
     assert_eq!((text(&error["field"]), text(&error["presented"])), ("client id", CLIENT));
+
+    let stage = deployed_but(&["gcs-api-as-account"]).await;
+    let file = stage.config_file();
+    let stated = std::fs::read_to_string(&file).expect("the configuration");
+    let account = "[functions.gcs-api-as-account]\nreads = [\"archive\"]\ngoogle_provider = \"aws-tokens\"\ngoogle_service_account = \"reader\"\n";
+    assert!(stated.contains(account));
+    let without = account.replace("google_service_account = \"reader\"\n", "");
+    std::fs::write(&file, stated.replace(account, &without)).expect("written");
+    let report = live(&stage, &["--only", "functions"]).await.json();
+    let error = error_of(&report, "gcs-api-as-account", "as-stated");
+    assert_eq!((text(&error["field"]), text(&error["presented"])), ("service account", SERVICE_ACCOUNT));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,23 +115,21 @@ fn as_stated(target: &Target, function: &Function<'_>, findings: &Findings) -> R
         step.found.get(field)?.as_str().filter(|text| !text.is_empty())
     };
     let principal = function.principal;
-    let google = config.google.as_ref();
-    let provider = google.and_then(|google| Some(google.audience(principal.google_provider.as_ref()?)));
-    let identity =
-        config.azure.as_ref().and_then(|azure| azure.identities.get(principal.azure_identity.as_ref()?));
-    let account =
-        google.and_then(|google| google.service_accounts.get(principal.google_service_account.as_ref()?));
+    let provider = config.google_audience(principal);
     let (role_arn, role_name) = (config.role_arn(function.name), config.role_name(function.name));
     let stated = [
         ("subject", found("mint", "subject"), Some(role_arn.as_str())),
         ("role", found("mint", "caller_arn").and_then(role_of), Some(role_name.as_str())),
         ("issuer", found("mint", "issuer").filter(|_| is_token(findings)), config.aws.issuer.as_deref()),
-        ("client id", found("exchange", "client_id"), identity.map(|identity| identity.client_id.as_str())),
+    ];
+    // Of a way that was walked to its end, what is missing differs too.
+    let traded = [
+        ("client id", found("exchange", "client_id"), config.client_id(principal)),
         ("provider", found("exchange", "audience"), provider.as_deref()),
         (
             "service account",
             found("impersonate", "service_account"),
-            account.map(|account| account.email.as_str()),
+            config.google_service_account(principal),
         ),
     ];
     for (field, found, stated) in stated {
@@ -139,6 +137,11 @@ fn as_stated(target: &Target, function: &Function<'_>, findings: &Findings) -> R
             && found != stated
         {
             return Err(differs(field, found, stated).into());
+        }
+    }
+    for (field, found, stated) in traded {
+        if (findings.ok || found.is_some()) && found != stated {
+            return Err(differs(field, found.unwrap_or("none"), stated.unwrap_or("none")).into());
         }
     }
     if !findings.ok {

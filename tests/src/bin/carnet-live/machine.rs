@@ -1,7 +1,6 @@
 //! The ways from this machine, by the `carnet` command as people run it.
 
 mod command;
-mod settings;
 
 use crate::api::{Object, RANGE, Whole};
 use crate::args::Group;
@@ -42,7 +41,7 @@ pub async fn run(target: &Target, arn: &str, read: &[Whole], report: &mut Report
         report.not_run(subject, &CHECKS, &why);
         return;
     };
-    let carnet = match Carnet::find(settings::of(target.config(), principal)) {
+    let carnet = match Carnet::find(target.config(), principal) {
         Ok(carnet) => carnet,
         Err(why) => return report.not_run(name, &CHECKS, &why),
     };

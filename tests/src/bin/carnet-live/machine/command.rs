@@ -1,18 +1,36 @@
 //! Running the `carnet` command. What it writes is counted, digested or parsed, and never shown.
 
-use super::settings::Settings;
 use crate::digest::Running;
 use crate::failure::Failure;
 use carnet_objects::Digests;
+use carnet_trust::config::{Config, Principal};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
+/// What this process was started with must not decide what is only stated in `carnet.toml`.
+const NOT_INHERITED: [&str; 11] = [
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_MANAGED_IDENTITY_CLIENT_ID",
+    "CARNET_AZURE_CLOUD",
+    "CARNET_AZURE_AUDIENCE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "CARNET_GOOGLE_AUDIENCE",
+    "CARNET_GOOGLE_TOKEN_AUDIENCE",
+    "CARNET_GOOGLE_SUBJECT_TOKEN_TYPE",
+    "CARNET_GOOGLE_SERVICE_ACCOUNT",
+    // Its last line on stderr is the error, or what was read.
+    "RUST_LOG",
+];
+
 pub struct Carnet {
     program: PathBuf,
-    settings: Settings,
+    /// Where it goes, and as whom: what `carnet.toml` states of the instance.
+    settings: BTreeMap<String, String>,
 }
 
 /// What `carnet cat` wrote.
@@ -24,11 +42,15 @@ pub struct Read {
 
 impl Carnet {
     /// The one that a variable names, else the one beside this program.
-    pub fn find(settings: Settings) -> Result<Self, String> {
+    pub fn find(config: &Config, principal: &Principal) -> Result<Self, String> {
         let named = std::env::var_os("CARNET_BIN_CARNET").map(PathBuf::from);
         let beside = || Some(std::env::current_exe().ok()?.with_file_name("carnet"));
         match named.or_else(beside).filter(|path| path.is_file()) {
-            Some(program) => Ok(Self { program, settings }),
+            Some(program) => {
+                let mut settings = config.environment(principal);
+                settings.insert("AWS_REGION".to_owned(), config.aws.region.clone());
+                Ok(Self { program, settings })
+            }
             None => {
                 Err("the `carnet` command is not built: cargo build --bin carnet, or set CARNET_BIN_CARNET"
                     .to_owned())
@@ -96,12 +118,10 @@ impl Carnet {
     fn start(&self, arguments: &[&str]) -> Result<(Child, ChildStdout), Failure> {
         let mut command = Command::new(&self.program);
         command.args(["--format", "json"]).args(arguments);
-        for (name, value) in &self.settings {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
+        for name in NOT_INHERITED {
+            command.env_remove(name);
         }
+        command.envs(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| broken(&error))?;
         let stdout = child.stdout.take().ok_or_else(|| broken(&std::io::Error::other("it has no stdout")))?;
