@@ -5,7 +5,7 @@
 
 use crate::process::{LocalClouds, cargo, dev_binary, release_binary, root, run, target};
 use crate::steps::{Result, Steps};
-use crate::{demo, sam, shipped, tools};
+use crate::{demo, live, sam, shipped, tools};
 use std::process::{Command, ExitCode};
 
 /// A part of the checks that can be chosen.
@@ -131,7 +131,9 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("C library of what sam built", || shipped::each(sam::runs_on_al2023));
         steps.run("what sam built, under the emulator", under_the_emulator);
     }
-    steps.report()
+    let outcome = steps.report();
+    println!("{}", live::NOT_RUN);
+    outcome
 }
 
 /// Installs every pinned tool.

@@ -20,6 +20,7 @@ pub(super) async fn start(
     for (name, function) in chosen(handle, options)? {
         let Some(binary) = &function.binary else { continue };
         let mut spec = FunctionSpec::new(&name, binary, &function.role);
+        spec.deployed_name = function.deployed_name.clone();
         spec.access_key_id = Some(function.access_key_id.clone());
         spec.env = function.environment.clone();
         spec.env.extend(endpoints(handle, ca_file));

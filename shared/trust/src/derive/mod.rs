@@ -52,6 +52,11 @@ impl Config {
         format!("arn:{}:iam::{}:role/{}", self.partition(), self.aws.account, self.role_name(principal))
     }
 
+    /// As the template names it: `<stack>-<function>`.
+    pub fn function_name(&self, function: &str) -> String {
+        format!("{}-{function}", self.aws.stack)
+    }
+
     pub fn function_arn(&self, function: &str) -> String {
         let (partition, region, account) = (self.partition(), &self.aws.region, &self.aws.account);
         format!("arn:{partition}:lambda:{region}:{account}:function:{function}")

@@ -157,6 +157,7 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
         };
         aws.access_keys.insert(access_key_id.clone(), key);
         let function = Function {
+            deployed_name: config.function_name(name),
             role: config.role_name(name),
             access_key_id,
             arn: config.function_arn(name),
