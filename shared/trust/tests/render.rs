@@ -215,12 +215,7 @@ fn whatever_is_in_a_text_stays_text() {
     let written =
         attribute(block, "attribute_condition").evaluate(&Context::new()).expect("no reference in it");
     assert_eq!(written, Value::from(provider.condition.clone().unwrap()));
-    let ran = run_with_recorder(
-        &config,
-        "google-grant.sh",
-        "gcloud",
-        "echo 210987654321; case \"$*\" in *describe*) [ \"$2\" != iam ];; esac",
-    );
+    let ran = run_with_recorder(&config, "google-grant.sh", "gcloud", GCLOUD);
     let options: BTreeSet<&str> = ran.iter().flatten().map(String::as_str).collect();
     assert!(
         options.contains(format!("--attribute-condition={}", provider.condition.as_ref().unwrap()).as_str())
@@ -228,8 +223,16 @@ fn whatever_is_in_a_text_stays_text() {
     assert!(options.contains("--attribute-mapping=^;^google.subject=[assertion.sub, 'b'][0]"), "{options:?}");
 }
 
+/// Everything is there, and the project has the number it should have.
+const GCLOUD: &str = "case \"$*\" in *projectNumber*) echo 210987654321;; esac";
+
 /// Runs a script with `tool` replaced: it writes down what it is called with. Each call's words.
 fn run_with_recorder(config: &Config, script: &str, tool: &str, answer: &str) -> Vec<Vec<String>> {
+    record(config, script, tool, answer).unwrap_or_else(|said| panic!("{script}: {said}"))
+}
+
+/// `Err` with what it said, if the script fails.
+fn record(config: &Config, script: &str, tool: &str, answer: &str) -> Result<Vec<Vec<String>>, String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{script}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -251,13 +254,40 @@ fn run_with_recorder(config: &Config, script: &str, tool: &str, answer: &str) ->
         .env("ISSUER_123456789012", "https://one.example")
         .env("ISSUER_210987654321", "https://two.example");
     let output = command.output().expect("sh runs");
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     let calls = std::fs::read_to_string(calls).expect("calls");
     std::fs::remove_dir_all(&folder).expect("removed");
-    calls
-        .split_terminator('\u{1}')
-        .map(|call| call.split_terminator('\0').map(str::to_owned).collect())
-        .collect()
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let words = |call: &str| call.split_terminator('\0').map(str::to_owned).collect();
+    Ok(calls.split_terminator('\u{1}').map(words).collect())
+}
+
+#[test]
+fn audiences_that_a_provider_should_not_allow_are_found() {
+    let answer = format!("{GCLOUD}; case \"$*\" in *allowedAudiences*) echo https://old.example;; esac");
+    let said = record(&parsed(EXAMPLE), "google-grant.sh", "gcloud", &answer).expect_err("it ends");
+    assert!(said.contains("google.providers.aws-tokens allows the audiences https://old.example"), "{said}");
+}
+
+#[test]
+fn a_role_that_mints_no_more_loses_its_policy() {
+    let text = EXAMPLE.replace(
+        "google_provider = \"aws-tokens\"\ngoogle_service",
+        "google_provider = \"aws-roles\"\ngoogle_service",
+    );
+    let config = parsed(&text.replacen(
+        "reads = [\"assets\", \"archive\"]\nazure_identity = \"asset-reader\"\n",
+        "reads = [\"archive\"]\n",
+        1,
+    ));
+    assert_eq!(config.mint_policy(&config.instances["operator"]), None);
+    let answer = "case \"$*\" in *Account*) echo 123456789012;; esac";
+    for script in ["aws-grant.sh", "aws-revoke.sh"] {
+        let calls = run_with_recorder(&config, script, "aws", answer);
+        let deleted = calls.iter().filter(|call| call[1] == "delete-role-policy").count();
+        assert_eq!(deleted, 4, "{script}");
+    }
 }
 
 #[test]

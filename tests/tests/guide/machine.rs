@@ -51,7 +51,9 @@ impl Machine {
         }
         // A document of the example's that is none of the reader's: it must not be left.
         std::fs::create_dir(machine.checkout().join("infra")).expect("a folder");
-        std::fs::write(machine.checkout().join("infra/left-over.tf"), "").expect("a file");
+        // As of a cloud that was in carnet.toml before.
+        let left_over = format!("# {}\n", carnet_trust::render::MARK);
+        std::fs::write(machine.checkout().join("infra/left-over.tf"), left_over).expect("a file");
         let programs = machine.0.path().join("bin");
         std::fs::create_dir(&programs).expect("a folder");
         for (name, text) in PROGRAMS {

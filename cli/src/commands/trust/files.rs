@@ -16,6 +16,8 @@ pub enum State {
     Missing,
     /// One of ours that is not rendered any more.
     Stale,
+    /// It was.
+    Removed,
 }
 
 /// A file compared with what it should be.
@@ -89,6 +91,10 @@ pub fn write(folder: &Path, document: &Document) -> io::Result<()> {
         Ok(())
     };
     written().map_err(|error| in_file(&path, error))
+}
+
+pub fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path).map_err(|error| in_file(path, error))
 }
 
 fn in_file(path: &Path, error: io::Error) -> io::Error {

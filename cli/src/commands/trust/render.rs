@@ -15,6 +15,7 @@ Examples:
   carnet trust render                              carnet.toml to infra/, all of it
   carnet trust render --check                      whether infra/ is what carnet.toml says, e.g. in CI
   carnet trust render --stage prod --to infra/prod one of several stages
+  carnet trust render --prune                      and remove what a cloud or stage that is gone left
   carnet trust render --only commands              only the scripts for aws, az and gcloud
   carnet trust render --only json --to /tmp/trust  what there is to grant, for other programs
 
@@ -47,6 +48,9 @@ pub struct Args {
     /// Only this stage of [stages]
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
+    /// Remove files of ours in the folder that are not rendered any more
+    #[arg(long, conflicts_with_all = ["check", "only"])]
+    prune: bool,
     /// Write nothing; exit with 1 and say what differs, if anything does
     #[arg(long)]
     check: bool,
@@ -90,6 +94,9 @@ pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     if !args.check {
         write(&args.to, &wanted, &compared)?;
     }
+    if args.prune {
+        prune(&mut compared).map_err(|error| unread(&args.to, error))?;
+    }
     show(args, global, &compared).map_err(Failure::stdout)?;
     let off = compared.iter().filter(|file| file.state != State::Same).count();
     match args.check && off > 0 {
@@ -125,6 +132,14 @@ fn write(folder: &Path, documents: &[Document], compared: &[Compared]) -> Result
     Ok(())
 }
 
+fn prune(compared: &mut [Compared]) -> io::Result<()> {
+    for file in compared.iter_mut().filter(|file| file.state == State::Stale) {
+        files::remove(&file.path)?;
+        file.state = State::Removed;
+    }
+    Ok(())
+}
+
 fn show(args: &Args, global: &Global, compared: &[Compared]) -> io::Result<()> {
     if global.quiet && !args.check {
         return Ok(());
@@ -156,6 +171,7 @@ fn checked(state: State) -> Option<&'static str> {
         State::Differs => Some("differs"),
         State::Missing => Some("missing"),
         State::Stale => Some("stale"),
+        State::Removed => Some("removed"),
     }
 }
 
@@ -164,5 +180,6 @@ fn written(state: State) -> Option<&'static str> {
         State::Same => "unchanged",
         State::Differs | State::Missing => "written",
         State::Stale => "stale",
+        State::Removed => "removed",
     })
 }

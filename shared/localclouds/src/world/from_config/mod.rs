@@ -22,7 +22,6 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);
 /// Something that only the stand-ins need and the configuration leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldError {
-    NoInstance,
     /// `section` is `containers` or `buckets`.
     NoFolder {
         section: &'static str,
@@ -42,9 +41,6 @@ pub enum WorldError {
 impl std::fmt::Display for WorldError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            WorldError::NoInstance => f.write_str(
-                "no [instances] in the configuration: add [instances.operator], whose role people act as",
-            ),
             WorldError::NoFolder { section, store } => {
                 write!(f, "no folder stands in for {store}: add \"{store}\" to [local.{section}]")
             }
@@ -66,7 +62,8 @@ impl World {
         let base = &std::path::absolute(base)
             .map_err(|_| WorldError::NoBase { base: base.display().to_string() })?;
         let issuer = config.aws.issuer.clone().unwrap_or_else(|| NO_ISSUER_YET.to_owned());
-        let (operator_name, operator) = operator(config)?;
+        let (config, operator_name) = &with_operator(config);
+        let operator = &config.instances[operator_name];
         let mut aws = Aws {
             account: config.aws.account.clone(),
             region: config.aws.region.clone(),
@@ -103,13 +100,16 @@ impl World {
     }
 }
 
-/// The instance called `operator`, else the first by name.
-fn operator(config: &Config) -> Result<(&String, &Principal), WorldError> {
-    config
-        .instances
-        .get_key_value("operator")
-        .or_else(|| config.instances.first_key_value())
-        .ok_or(WorldError::NoInstance)
+/// People act as the role of the instance called `operator`, else of the first by name. Where there is
+/// none they have one that may go nowhere.
+fn with_operator(config: &Config) -> (Config, String) {
+    let mut config = config.clone();
+    if config.instances.is_empty() {
+        config.instances.insert("operator".to_owned(), Principal::default());
+    }
+    let first = config.instances.keys().find(|name| *name == "operator").or(config.instances.keys().next());
+    let name = first.cloned().unwrap_or_default();
+    (config, name)
 }
 
 fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, WorldError> {
