@@ -44,7 +44,9 @@ impl Filter {
         if let (Some(min), Some(max)) = (spec.min_age, spec.max_age)
             && min > max
         {
-            return Err(SyncError::Settings("no object is older than min_age and younger than max_age".into()));
+            return Err(SyncError::Settings(
+                "no object is older than min_age and younger than max_age".into(),
+            ));
         }
         Ok(Self { include: globs(&spec.include)?, exclude: globs(&spec.exclude)?, spec, now })
     }
@@ -70,7 +72,13 @@ fn globs(patterns: &[String]) -> Result<Option<GlobSet>> {
     let wrong = |error: globset::Error| SyncError::Settings(error.to_string());
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build().map_err(wrong)?);
+        set.add(
+            GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .backslash_escape(true)
+                .build()
+                .map_err(wrong)?,
+        );
     }
     set.build().map(Some).map_err(wrong)
 }
@@ -105,14 +113,18 @@ mod tests {
 
     #[test]
     fn globs_match_whole_keys() {
-        let names = ["a.csv", "x/a.csv", "x/y/a.csv", "/a.csv", "x//a.csv", "a.csv/", ".a.csv", "a csv", "ü.csv"];
+        let names =
+            ["a.csv", "x/a.csv", "x/y/a.csv", "/a.csv", "x//a.csv", "a.csv/", ".a.csv", "a csv", "ü.csv"];
         assert_eq!(matching(&[], &[], &names), names);
         assert_eq!(matching(&["*.csv"], &[], &names), ["a.csv", ".a.csv", "ü.csv"]);
         assert_eq!(matching(&["x/**"], &[], &names), ["x/a.csv", "x/y/a.csv", "x//a.csv"]);
         assert_eq!(matching(&["**/a.csv"], &["x/y/*"], &names), ["a.csv", "x/a.csv", "/a.csv", "x//a.csv"]);
         assert_eq!(matching(&["a?csv"], &[], &names), ["a.csv", "a csv"]);
         assert_eq!(matching(&["{a,ü}.csv"], &[], &names), ["a.csv", "ü.csv"]);
-        assert!(Filter::new(FilterSpec { include: vec!["[".into()], ..FilterSpec::default() }, SystemTime::now()).is_err());
+        assert!(
+            Filter::new(FilterSpec { include: vec!["[".into()], ..FilterSpec::default() }, SystemTime::now())
+                .is_err()
+        );
     }
 
     #[test]
@@ -120,8 +132,11 @@ mod tests {
         let sized = filter(FilterSpec { min_size: Some(2), max_size: Some(4), ..FilterSpec::default() });
         assert_eq!([1, 2, 4, 5].map(|size| sized.takes(&found("a", size, 0))), [false, true, true, false]);
         let seconds = Duration::from_secs;
-        let aged =
-            filter(FilterSpec { min_age: Some(seconds(2)), max_age: Some(seconds(4)), ..FilterSpec::default() });
+        let aged = filter(FilterSpec {
+            min_age: Some(seconds(2)),
+            max_age: Some(seconds(4)),
+            ..FilterSpec::default()
+        });
         assert_eq!([1, 2, 4, 5].map(|age| aged.takes(&found("a", 1, age))), [false, true, true, false]);
         let young = Found { modified: SystemTime::UNIX_EPOCH + NOW * 2, ..found("a", 1, 0) };
         assert!(!aged.takes(&young));

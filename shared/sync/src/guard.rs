@@ -31,9 +31,18 @@ impl Default for Guard {
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Refusal {
     /// The source lists nothing at all.
-    SourceIsEmpty { deletes: u64 },
-    TooMany { deletes: u64, allowed: u64 },
-    TooLargeAShare { deletes: u64, objects: u64, percent: u8 },
+    SourceIsEmpty {
+        deletes: u64,
+    },
+    TooMany {
+        deletes: u64,
+        allowed: u64,
+    },
+    TooLargeAShare {
+        deletes: u64,
+        objects: u64,
+        percent: u8,
+    },
 }
 
 impl Guard {
@@ -67,7 +76,10 @@ impl fmt::Display for Refusal {
                 write!(f, "{deletes} objects would be deleted, and {allowed} are allowed at once")
             }
             Refusal::TooLargeAShare { deletes, objects, percent } => {
-                write!(f, "{deletes} of {objects} objects would be deleted, and {percent} % are allowed at once")
+                write!(
+                    f,
+                    "{deletes} of {objects} objects would be deleted, and {percent} % are allowed at once"
+                )
             }
         }
     }

@@ -41,7 +41,9 @@ impl Job {
         }
         let shared = sink.target() == state.sink().target();
         if shared && state.folder().is_empty() {
-            return Err(SyncError::Settings("a state in the destination's bucket needs a folder of its own".into()));
+            return Err(SyncError::Settings(
+                "a state in the destination's bucket needs a folder of its own".into(),
+            ));
         }
         let clock = Clock::default();
         Ok(Self { source, sink, state, clock, from: from.into(), to: to.into(), prefix, shared })

@@ -101,6 +101,24 @@ impl Lease {
         Ok(())
     }
 
+    /// Keeps the lease while `work` is done, and drops the work if the lease is lost.
+    pub async fn during<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                () = tokio::time::sleep(self.term / 3) => match self.renew().await {
+                    // A store that cannot be reached has not given the lease to another.
+                    Err(SyncError::Store(error)) if self.is_live() => {
+                        tracing::warn!(target: "carnet_sync", %error, "the lease could not be renewed yet");
+                    }
+                    outcome => outcome?,
+                },
+            }
+        }
+    }
+
     pub async fn release(self) -> Result<()> {
         // Whatever the answer: it is not ours any more.
         self.state.delete(LEASE, Some(&self.version)).await.map(drop)

@@ -11,14 +11,19 @@
 //! | [`filter`] | which objects take part |
 //! | [`plan`] | listing and manifest compared: copy, keep, delete, skip, each with its reason |
 //! | [`receipt`], [`manifest`] | what was written and what was proven of it; the root that is swapped |
+//! | [`copy`] | one object, or a batch: pinned, digested, conditional, in parts where it is big |
 //! | [`guard`] | how much one run may delete |
-//! | [`error`], [`clock`], [`stop`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
+//! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
+//! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
+//! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
 //! its checkpoint, a batch is copied by whoever takes it, and a commit merges whatever receipts there
 //! are. Nothing here schedules, retries across machines, or knows a token.
 
 pub mod clock;
+pub mod commit;
+pub mod copy;
 pub mod error;
 pub mod filter;
 pub mod guard;
@@ -29,7 +34,9 @@ pub mod manifest;
 pub mod order;
 pub mod piece;
 pub mod plan;
+pub mod progress;
 pub mod receipt;
+pub mod run;
 pub mod sort;
 pub mod state;
 pub mod stop;
@@ -37,6 +44,7 @@ pub mod summary;
 mod text;
 
 pub use clock::Clock;
+pub use copy::{BatchReport, BigCopy, Copier, CopyOptions, Foreign, Outcome};
 pub use error::{Disorder, Result, SyncError};
 pub use filter::{Filter, FilterSpec};
 pub use guard::{Guard, Refusal};
@@ -44,8 +52,10 @@ pub use job::Job;
 pub use lease::Lease;
 pub use listing::{Found, KeyRange, Listed, Listing};
 pub use manifest::{Manifest, Root};
-pub use plan::{Action, Batch, BatchLimits, Checkpoint, PlanDigest, Planner, Task};
+pub use plan::{Action, Batch, BatchLimits, Checkpoint, PlanDigest, PlanOptions, PlanState, Planner, Task};
+pub use progress::{Event, Failure, Progress, Silent};
 pub use receipt::{Origin, Proven, Receipt, Unproven};
+pub use run::{RunOptions, Status, dry_run, run, status};
 pub use sort::Scratch;
 pub use state::{RunId, State};
 pub use stop::Stop;

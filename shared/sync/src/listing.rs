@@ -83,7 +83,10 @@ pub struct Listing {
 
 enum From_ {
     /// Ranges that follow each other, some of them read ahead.
-    Store { split: Split, page: VecDeque<Listed> },
+    Store {
+        split: Split,
+        page: VecDeque<Listed>,
+    },
     Scratch(Box<Sorted>),
 }
 

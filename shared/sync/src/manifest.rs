@@ -104,9 +104,10 @@ impl Manifest {
 
     /// What it says of the objects after this one, by key.
     pub(crate) fn records(&self, state: &State, after: Option<&str>) -> Records<Receipt> {
-        let rest = self.shards().iter().filter(|shard| {
-            after.is_none_or(|after| after.as_bytes() < shard.last.as_bytes())
-        });
+        let rest = self
+            .shards()
+            .iter()
+            .filter(|shard| after.is_none_or(|after| after.as_bytes() < shard.last.as_bytes()));
         Records::new(state, rest.cloned().collect())
     }
 

@@ -2,6 +2,7 @@
 //! changed once it is referred to. Shards of the manifest, receipts and deletions are all of them.
 
 use crate::error::{Result, SyncError};
+use crate::listing::KeyRange;
 use crate::state::{SCHEMA, State};
 use bytes::{Buf as _, Bytes};
 use carnet_objects::sink::Crc32c;
@@ -144,6 +145,13 @@ impl<R: Record> Pieces<R> {
         Ok(())
     }
 
+    /// Puts a piece that exists already after those that were written.
+    pub async fn take_over(&mut self, piece: Piece) -> Result<()> {
+        self.flush().await?;
+        self.written.push(piece);
+        Ok(())
+    }
+
     pub async fn finish(mut self) -> Result<Vec<Piece>> {
         self.flush().await?;
         Ok(self.written)
@@ -196,45 +204,137 @@ impl<R: Record> Lines<R> {
     }
 }
 
-/// Reads pieces that follow each other as one ascending stream, one of them in memory at a time.
+/// Reads pieces as one ascending stream. Where they overlap, as what two tries of one plan left
+/// behind, their records are merged, and of two with one name the later piece's is taken. A piece is
+/// opened when its turn comes.
 pub(crate) struct Records<R> {
     state: State,
-    waiting: std::vec::IntoIter<Piece>,
-    current: Option<(Lines<R>, u64)>,
-    last: Option<String>,
+    range: KeyRange,
+    /// By their first names, the next at the end; with their place in what was handed in.
+    waiting: Vec<(usize, Piece)>,
+    open: Vec<OpenPiece<R>>,
+    next: Option<R>,
+    ended: bool,
+}
+
+struct OpenPiece<R> {
+    place: usize,
+    lines: Lines<R>,
+    left: u64,
+    head: R,
 }
 
 impl<R: Record> Records<R> {
     pub fn new(state: &State, pieces: Vec<Piece>) -> Self {
-        Self { state: state.clone(), waiting: pieces.into_iter(), current: None, last: None }
+        Self::within(state, pieces, KeyRange::default())
+    }
+
+    /// Only what lies in a range of names.
+    pub fn within(state: &State, pieces: Vec<Piece>, range: KeyRange) -> Self {
+        let mut waiting: Vec<_> =
+            pieces.into_iter().filter(|piece| range.meets(&piece.first, &piece.last)).enumerate().collect();
+        waiting.sort_by(|(_, a), (_, b)| b.first.as_bytes().cmp(a.first.as_bytes()));
+        Self { state: state.clone(), range, waiting, open: Vec::new(), next: None, ended: false }
+    }
+
+    /// The name of the next record.
+    pub async fn peek(&mut self) -> Result<Option<&str>> {
+        if self.next.is_none() && !self.ended {
+            self.next = self.advance().await?;
+            self.ended = self.next.is_none();
+        }
+        Ok(self.next.as_ref().map(Record::name))
     }
 
     pub async fn next(&mut self) -> Result<Option<R>> {
+        self.peek().await?;
+        Ok(self.next.take())
+    }
+
+    /// The next record, if it has this name.
+    pub async fn take(&mut self, name: &str) -> Result<Option<R>> {
+        match self.peek().await? {
+            Some(next) if next == name => Ok(self.next.take()),
+            _ => Ok(None),
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Option<R>> {
         loop {
-            let Some((lines, left)) = &mut self.current else {
-                let Some(piece) = self.waiting.next() else { return Ok(None) };
-                self.current = Some((open(&self.state, &piece).await?, piece.records));
-                continue;
-            };
-            match lines.next()? {
-                Some(record) => {
-                    *left = left.checked_sub(1).ok_or_else(|| lines.corrupt("it has more records than it should"))?;
-                    let name = record.name();
-                    if self.last.as_deref().is_some_and(|last| last.as_bytes() >= name.as_bytes()) {
-                        return Err(lines.corrupt("its records do not ascend"));
-                    }
-                    self.last = Some(name.to_owned());
-                    return Ok(Some(record));
-                }
-                None if *left > 0 => return Err(lines.corrupt("it has fewer records than it should")),
-                None => self.current = None,
+            let Some(record) = self.merged().await? else { return Ok(None) };
+            if self.range.holds(record.name()) {
+                return Ok(Some(record));
             }
+        }
+    }
+
+    async fn merged(&mut self) -> Result<Option<R>> {
+        let name = loop {
+            let least =
+                self.open.iter().map(|piece| piece.head.name()).min_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+            let waits = self.waiting.last().map(|(_, piece)| piece.first.as_str());
+            match (least, waits) {
+                (None, None) => return Ok(None),
+                (Some(least), Some(first)) if least.as_bytes() < first.as_bytes() => break least.to_owned(),
+                (Some(least), None) => break least.to_owned(),
+                _ => self.open_next().await?,
+            }
+        };
+        let mut taken: Option<(usize, R)> = None;
+        let mut at = 0;
+        while at < self.open.len() {
+            if self.open[at].head.name() != name {
+                at += 1;
+                continue;
+            }
+            let place = self.open[at].place;
+            let record = match self.open[at].step()? {
+                Some(record) => {
+                    at += 1;
+                    record
+                }
+                None => self.open.swap_remove(at).head,
+            };
+            if taken.as_ref().is_none_or(|(before, _)| *before < place) {
+                taken = Some((place, record));
+            }
+        }
+        Ok(taken.map(|(_, record)| record))
+    }
+
+    async fn open_next(&mut self) -> Result<()> {
+        let Some((place, piece)) = self.waiting.pop() else { return Ok(()) };
+        let mut lines = open::<R>(&self.state, &piece).await?;
+        match lines.next()? {
+            Some(head) if head.name() == piece.first && piece.records > 0 => {
+                self.open.push(OpenPiece { place, lines, left: piece.records - 1, head });
+                Ok(())
+            }
+            _ => Err(lines.corrupt("it begins with another record")),
+        }
+    }
+}
+
+impl<R: Record> OpenPiece<R> {
+    /// Goes one record on and gives the one before; `None` if there was no further one.
+    fn step(&mut self) -> Result<Option<R>> {
+        match self.lines.next()? {
+            Some(_) if self.left == 0 => Err(self.lines.corrupt("it has more records than it should")),
+            Some(next) if next.name().as_bytes() <= self.head.name().as_bytes() => {
+                Err(self.lines.corrupt("its records do not ascend"))
+            }
+            Some(next) => {
+                self.left -= 1;
+                Ok(Some(std::mem::replace(&mut self.head, next)))
+            }
+            None if self.left > 0 => Err(self.lines.corrupt("it has fewer records than it should")),
+            None => Ok(None),
         }
     }
 }
 
 /// A file that is the one referred to.
-pub(crate) async fn open<R: Record>(state: &State, piece: &Piece) -> Result<Lines<R>> {
+async fn open<R: Record>(state: &State, piece: &Piece) -> Result<Lines<R>> {
     let Some((body, _)) = state.get(&piece.path).await? else {
         return Err(SyncError::corrupt(&piece.path, "it is missing"));
     };
@@ -242,4 +342,26 @@ pub(crate) async fn open<R: Record>(state: &State, piece: &Piece) -> Result<Line
         return Err(SyncError::corrupt(&piece.path, "its checksum is another"));
     }
     Ok(Lines::new(&piece.path, body))
+}
+
+/// How to refer to a file that nothing refers to yet: all of it is read. `None` if it is gone.
+pub(crate) async fn examine<R: Record>(state: &State, path: &str) -> Result<Option<Piece>> {
+    let Some((body, _)) = state.get(path).await? else { return Ok(None) };
+    let (crc32c, bytes) = (Crc32c::of(&body), body.len() as u64);
+    let mut lines = Lines::<R>::new(path, body);
+    let mut found: Option<Piece> = None;
+    while let Some(record) = lines.next()? {
+        let name = record.name();
+        let piece = found.get_or_insert_with(|| Piece {
+            path: path.to_owned(),
+            first: name.to_owned(),
+            last: String::new(),
+            records: 0,
+            bytes,
+            crc32c,
+        });
+        piece.last = name.to_owned();
+        piece.records += 1;
+    }
+    Ok(found)
 }

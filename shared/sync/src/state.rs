@@ -7,7 +7,8 @@
 //! | `manifest/<run>-<number>.v1.jsonl.gz` | shards, which are never changed |
 //! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where another process carries it out |
 //! | `runs/<run>/receipts/<batch>.v1.jsonl.gz` | what was copied, until a manifest holds it |
-//! | `runs/<run>/report.json` | what became of it |
+//! | `pending/<run>-<number>.v1.jsonl.gz` | deletions that are not confirmed |
+//! | `reports/<run>.json` | what became of a run |
 //! | `uploads/<digest of the key>.json` | big objects under way |
 
 use crate::error::{Result, SyncError};
@@ -56,6 +57,17 @@ impl RunId {
         Self(format!("{stamp}-{:08x}", fastrand::u32(..)))
     }
 
+    /// As an engine calls it, e.g. by an execution's name: letters, digits, `-` and `_`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (!name.is_empty() && name.len() <= 80 && name.bytes().all(valid)).then(|| Self(name.to_owned()))
+    }
+
+    /// As the folder of a run is called.
+    pub(crate) fn named(folder: &str) -> Self {
+        Self(folder.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -74,6 +86,12 @@ pub(crate) async fn attempt<'a, T>(
     call: impl Fn() -> BoxFuture<'a, carnet_objects::Result<T>>,
 ) -> carnet_objects::Result<T> {
     retry(&WRITES, hop, sink.target(), call).await
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "State({}/{})", self.sink.target(), self.folder)
+    }
 }
 
 impl State {
@@ -116,8 +134,7 @@ impl State {
         condition: Condition,
     ) -> Result<WriteOutcome> {
         let key = self.key(path)?;
-        let attributes =
-            Attributes { content_type: Some(content_type.to_owned()), ..Attributes::default() };
+        let attributes = Attributes { content_type: Some(content_type.to_owned()), ..Attributes::default() };
         let request = PutRequest::new(Crc32c::of(&body)).with_attributes(attributes).on(condition);
         Ok(attempt(Hop::Write, &*self.sink, || self.sink.put(&key, body.clone(), &request)).await?)
     }

@@ -49,6 +49,27 @@ pub struct Counts {
 }
 
 impl Counts {
+    pub fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.copied, other.copied),
+            (&mut self.copied_bytes, other.copied_bytes),
+            (&mut self.adopted, other.adopted),
+            (&mut self.gone, other.gone),
+            (&mut self.failed, other.failed),
+            (&mut self.left, other.left),
+            (&mut self.deleted, other.deleted),
+            (&mut self.not_ours, other.not_ours),
+            (&mut self.not_deleted, other.not_deleted),
+            (&mut self.proven_crc32c, other.proven_crc32c),
+            (&mut self.proven_md5, other.proven_md5),
+            (&mut self.proven_length, other.proven_length),
+            (&mut self.with_dropped, other.with_dropped),
+        ];
+        for (count, more) in pairs {
+            *count += more;
+        }
+    }
+
     pub fn add_receipt(&mut self, receipt: &Receipt) {
         match receipt.origin {
             Origin::Copied => {

@@ -92,7 +92,9 @@ impl Names {
         let mut objects = self.objects.into_iter().map(Listed::Object).peekable();
         let mut others = self.unaddressable.into_iter().map(Listed::Unaddressable).peekable();
         std::iter::from_fn(move || match (objects.peek(), others.peek()) {
-            (Some(object), Some(other)) if other.name().as_bytes() < object.name().as_bytes() => others.next(),
+            (Some(object), Some(other)) if other.name().as_bytes() < object.name().as_bytes() => {
+                others.next()
+            }
             (Some(_), _) => objects.next(),
             (None, _) => others.next(),
         })

@@ -24,6 +24,12 @@ impl KeyRange {
             && self.until.as_deref().is_none_or(|until| name.as_bytes() < until.as_bytes())
     }
 
+    /// Whether names from one to another, both included, may lie in it.
+    pub(crate) fn meets(&self, first: &str, last: &str) -> bool {
+        self.from.as_deref().is_none_or(|from| from.as_bytes() <= last.as_bytes())
+            && self.until.as_deref().is_none_or(|until| first.as_bytes() < until.as_bytes())
+    }
+
     /// The whole, cut at these names, which ascend.
     pub fn cut(at: impl IntoIterator<Item = String>) -> Vec<Self> {
         let mut ranges = vec![Self::default()];

@@ -16,6 +16,11 @@ impl PlanDigest {
         Self(crate::text::hex(&Sha256::digest(bytes)))
     }
 
+    /// Of no actions: 64 zeroes.
+    pub fn of_nothing() -> Self {
+        Self("0".repeat(64))
+    }
+
     /// As a person types it; `None` if it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
@@ -50,8 +55,7 @@ impl Chain {
         self.0 = Some(crate::text::hex(&link.finalize()));
     }
 
-    /// Of no actions: 64 zeroes.
     pub(super) fn digest(&self) -> PlanDigest {
-        PlanDigest(self.0.clone().unwrap_or_else(|| "0".repeat(64)))
+        self.0.clone().map_or_else(PlanDigest::of_nothing, PlanDigest)
     }
 }

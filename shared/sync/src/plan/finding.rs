@@ -60,9 +60,7 @@ impl Approach {
         let source = job.source.clone();
         match self {
             Approach::Split => Ok(Listing::ascending(source, manifest.ranges(parallel), after, parallel)),
-            Approach::Straight => {
-                Ok(Listing::ascending(source, vec![KeyRange::default()], after, 1))
-            }
+            Approach::Straight => Ok(Listing::ascending(source, vec![KeyRange::default()], after, 1)),
             Approach::Resorted => Listing::resorted(source, after, scratch.clone()).await,
         }
     }

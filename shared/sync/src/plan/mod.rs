@@ -9,18 +9,21 @@
 //! | [`action`] | [`Action`]: copy, keep, delete, skip, and why |
 //! | [`digest`] | [`PlanDigest`], by which a person passes one plan |
 //! | [`batch`] | [`Batch`]: what is copied together, and the cutting of them |
-//! | [`order`](mod@finding) | which order the source lists in, found by trying |
+//! | [`finding`] | which order the source lists in, found by trying |
+//! | [`step`] | a plan until it is complete or has to stop, as batches |
 
 pub mod action;
 pub mod batch;
 pub mod digest;
 pub mod finding;
+pub mod step;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, Deletion, Kept, Reason, Skipped, Task};
 pub use batch::{Batch, BatchLimits};
 pub use digest::PlanDigest;
+pub use step::{PlanOptions, PlanState};
 
 use crate::error::Result;
 use crate::filter::Filter;
@@ -162,7 +165,9 @@ impl Planner {
             self.records_ended = self.known.is_none();
             // The shard that holds the checkpoint's name holds names before it too.
             let after = self.progress.after.as_deref();
-            let planned = |known: &Receipt| after.is_some_and(|after| known.key.as_str().as_bytes() <= after.as_bytes());
+            let planned = |known: &Receipt| {
+                after.is_some_and(|after| known.key.as_str().as_bytes() <= after.as_bytes())
+            };
             if self.known.as_ref().is_some_and(planned) {
                 self.known = None;
             }
