@@ -38,6 +38,8 @@ pub mod place;
 pub mod range;
 pub mod read;
 pub mod rooted;
+#[cfg(feature = "s3")]
+pub mod s3;
 pub mod sink;
 pub mod source;
 
