@@ -21,8 +21,6 @@ pub mod deletions;
 pub mod merge;
 pub mod recover;
 pub mod sweep;
-#[cfg(test)]
-mod tests;
 
 pub use deletions::Deleted;
 pub use merge::Merged;

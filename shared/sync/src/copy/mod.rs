@@ -18,8 +18,6 @@ mod big;
 mod limits;
 mod parts;
 mod settle;
-#[cfg(test)]
-mod tests;
 mod whole;
 
 pub use batch::BatchReport;

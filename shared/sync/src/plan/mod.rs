@@ -17,8 +17,6 @@ pub mod batch;
 pub mod digest;
 pub mod finding;
 pub mod step;
-#[cfg(test)]
-mod tests;
 
 pub use action::{Action, Deletion, Kept, Reason, Skipped, Task};
 pub use batch::{Batch, BatchLimits};
