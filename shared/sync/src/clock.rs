@@ -46,6 +46,10 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     at.format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
 }
 
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
+}
+
 /// For `#[serde(with = "stamp")]`.
 pub(crate) mod stamp {
     use super::*;

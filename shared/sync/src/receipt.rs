@@ -63,6 +63,8 @@ pub enum Unproven {
     SourceHasNoDigest,
     /// Its MD5 is of the whole, and the parts were read one by one.
     ReadInParts,
+    /// The process that wrote it did not live to say what it had compared.
+    ReceiptWasLost,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //! | `lease.json` | who is at work |
 //! | `manifest/<run>-<number>.v1.jsonl.gz` | shards, which are never changed |
 //! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where another process carries it out |
+//! | `runs/<run>/begun/<batch>.json` | batches that are being copied: what may have been written |
 //! | `runs/<run>/receipts/<batch>.v1.jsonl.gz` | what was copied, until a manifest holds it |
 //! | `pending/<run>-<number>.v1.jsonl.gz` | deletions that are not confirmed |
 //! | `reports/<run>.json` | what became of a run |

@@ -73,10 +73,15 @@ fn apply(source: &carnet_objects::memory::Memory, history: &History, change: &Ch
             let (name, body) = (names()[name].clone(), noise(seed + 1, length));
             history.lock().unwrap().entry(name.clone()).or_default().insert(body.clone());
             match digest {
-                0 => drop(source.put(&key(&name), body, PutOptions { without_digest: true, ..PutOptions::default() })),
+                0 => drop(source.put(
+                    &key(&name),
+                    body,
+                    PutOptions { without_digest: true, ..PutOptions::default() },
+                )),
                 1 => drop(source.put(&key(&name), body, PutOptions::default())),
                 _ => {
-                    let request = carnet_objects::sink::PutRequest::new(carnet_objects::sink::Crc32c::of(&body));
+                    let request =
+                        carnet_objects::sink::PutRequest::new(carnet_objects::sink::Crc32c::of(&body));
                     let name = key(&name);
                     let put = carnet_objects::ObjectSink::put(source, &name, body, &request);
                     // Memory answers at once.
@@ -94,7 +99,7 @@ async fn nothing_is_partial(world: &World, history: &History, foreign: &BTreeMap
             continue;
         }
         let known = history.lock().unwrap().get(&name).is_some_and(|bodies| bodies.contains(&body));
-        assert!(known || foreign.get(&name) == Some(&body), "{name:?} was never this at the source");
+        assert!(known || foreign.get(&name) == Some(&body), "{name:.20} was never this at the source");
     }
 }
 
@@ -110,16 +115,19 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
     for Round { before, faults } in rounds {
         before.iter().for_each(|change| apply(&world.source, &history, change));
         for (call, fault) in faults {
-            world.frail.at(call, match fault {
-                Fault::DieBefore => Break::DieBefore,
-                Fault::DieAfter => Break::DieAfter,
-                Fault::Fail => Break::Fail(Kind::Forbidden),
-                Fault::LoseAnswer => Break::LoseAnswer,
-                Fault::Change(change) => {
-                    let (source, history) = (world.source.clone(), history.clone());
-                    Break::First(Box::new(move || apply(&source, &history, &change)))
-                }
-            });
+            world.frail.at(
+                call,
+                match fault {
+                    Fault::DieBefore => Break::DieBefore,
+                    Fault::DieAfter => Break::DieAfter,
+                    Fault::Fail => Break::Fail(Kind::Forbidden),
+                    Fault::LoseAnswer => Break::LoseAnswer,
+                    Fault::Change(change) => {
+                        let (source, history) = (world.source.clone(), history.clone());
+                        Break::First(Box::new(move || apply(&source, &history, &change)))
+                    }
+                },
+            );
         }
         tokio::select! {
             biased;
@@ -138,10 +146,10 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
     }
     let (held, wanted) = (world.held().await, world.wanted().await);
     for (name, body) in &wanted {
-        assert_eq!(held.get(name), Some(body), "{name:?}");
+        assert!(held.get(name) == Some(body), "{name:.20} is not the source's");
     }
     for (name, body) in held.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
-        assert_eq!(others.get(name), Some(body), "{name:?} is at the destination and not at the source");
+        assert!(others.get(name) == Some(body), "{name:.20} is at the destination and not at the source");
     }
     let calm = world.run().await.unwrap();
     assert_eq!(calm.ending, carnet_sync::Ending::NothingToDo, "{calm:?}");

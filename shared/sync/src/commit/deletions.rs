@@ -10,7 +10,7 @@ use crate::state::{RunId, attempt};
 use carnet_federation::{Hop, Kind};
 use carnet_objects::sink::Deletion as Answer;
 use carnet_objects::{Conditions, head};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 /// At once, and between two looks at the lease.
 const AT_ONCE: usize = 16;
@@ -67,9 +67,12 @@ pub async fn make(
         }
         let lease = &*lease;
         let mut fates = stream::iter(chunk)
-            .map(|deletion| async move {
-                let fate = one(job, lease, &deletion).await;
-                (deletion, fate)
+            .map(|deletion| {
+                async move {
+                    let fate = one(job, lease, &deletion).await;
+                    (deletion, fate)
+                }
+                .boxed()
             })
             .buffered(AT_ONCE);
         while let Some((deletion, fate)) = fates.next().await {

@@ -159,7 +159,9 @@ impl Merge {
 }
 
 /// The receipt, unless the manifest has a later one: a run that was left behind may be absorbed after
-/// another one has copied the same key.
+/// another one has copied the same key. Of what is there already it may know less.
 fn newer(known: Option<&Receipt>, receipt: Option<Receipt>) -> Option<Receipt> {
-    receipt.filter(|receipt| known.is_none_or(|known| known.written_at <= receipt.written_at))
+    receipt.filter(|receipt| {
+        known.is_none_or(|known| known.etag != receipt.etag && known.written_at <= receipt.written_at)
+    })
 }

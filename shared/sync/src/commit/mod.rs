@@ -6,6 +6,7 @@
 //! | [`merge`] | old shards, receipts and deletions into new shards, one range of keys at a time |
 //! | [`deletions`] | deletes at the destination, each on the receipt's ETag |
 //! | [`recover`] | what an earlier run left behind |
+//! | [`lost`] | objects that were written by a process that did not live to say so |
 //! | [`sweep`] | files that nothing refers to any more |
 //!
 //! 1. New shards are written. Nothing refers to them yet.
@@ -18,6 +19,7 @@
 //! runs what was written since, and among the pending what is still to be deleted.
 
 pub mod deletions;
+mod lost;
 pub mod merge;
 pub mod recover;
 pub mod sweep;

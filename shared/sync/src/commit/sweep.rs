@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::manifest::Manifest;
 use crate::state::RunId;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::collections::HashSet;
 
 const AT_ONCE: usize = 16;
@@ -28,7 +28,7 @@ pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64
         }
     }
     let swept = stream::iter(stale)
-        .map(|path| async move { job.state.delete(&path, None).await })
+        .map(|path| async move { job.state.delete(&path, None).await }.boxed())
         .buffer_unordered(AT_ONCE);
     let results: Vec<_> = swept.collect().await;
     results.into_iter().try_fold(0, |swept, result| result.map(|_| swept + 1))

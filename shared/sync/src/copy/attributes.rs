@@ -17,6 +17,7 @@ use carnet_objects::ObjectMeta;
 use carnet_objects::sink::{Attributes, SinkObject};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 const VERSION: &str = "carnet-source-version";
 const MODIFIED: &str = "carnet-source-modified";
@@ -68,8 +69,13 @@ pub(super) fn map(meta: &ObjectMeta, options: &CopyOptions) -> Mapped {
     Mapped { attributes, dropped }
 }
 
+/// When the source's object was modified that this one was copied from.
+pub(crate) fn modified(object: &SinkObject) -> Option<SystemTime> {
+    crate::clock::parse(object.attributes.metadata.get(MODIFIED)?)
+}
+
 /// The source version that an object at the destination was copied from; `None` if it is not ours.
-pub(super) fn stamp(object: &SinkObject) -> Option<&str> {
+pub(crate) fn stamp(object: &SinkObject) -> Option<&str> {
     object.attributes.metadata.get(VERSION).map(String::as_str)
 }
 
@@ -105,7 +111,7 @@ fn encode(value: &str) -> String {
 mod tests {
     use super::*;
     use carnet_objects::{Digests, Key, Version};
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     fn mapped(metadata: &[(&str, &str)]) -> Mapped {
         let meta = ObjectMeta {

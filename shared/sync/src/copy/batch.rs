@@ -7,8 +7,9 @@ use crate::plan::Batch;
 use crate::progress::Failure;
 use crate::receipt::Receipt;
 use crate::summary::Counts;
+use carnet_federation::BoxFuture;
 use carnet_objects::Key;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -58,10 +59,11 @@ impl Copier {
             counts: Counts::default(),
             failures: Vec::new(),
         };
+        batch.begun(&self.job.state).await?;
         let missing = batch.tasks.iter().filter(|task| !done.contains_key(&task.found.key));
-        let mut copies = stream::iter(missing)
-            .map(|task| async move { (&task.found.key, self.object(task).await) })
-            .buffer_unordered(self.options.objects_at_once.max(1));
+        let copies: Vec<BoxFuture<'_, (&Key, Outcome)>> =
+            missing.map(|task| async move { (&task.found.key, self.object(task).await) }.boxed()).collect();
+        let mut copies = stream::iter(copies).buffer_unordered(self.options.objects_at_once.max(1));
         let mut copied = Vec::new();
         while let Some((key, outcome)) = copies.next().await {
             match outcome {

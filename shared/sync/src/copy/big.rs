@@ -14,13 +14,15 @@ use crate::progress::Event;
 use crate::receipt::{Origin, Proven, Receipt, Unproven};
 use crate::state::{attempt, upload_path};
 use bytes::{Bytes, BytesMut};
-use carnet_federation::{Error, Hop, Kind};
+use carnet_federation::{BoxFuture, Error, Hop, Kind};
 use carnet_objects::sink::{CompleteRequest, Crc32c, Part, Upload, UploadId, WriteOutcome};
-use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Version, head, read};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Reading, Version, head, read};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A big object under way: everything that another process needs to copy parts of it, or to finish it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +141,7 @@ impl Copier {
         } else {
             let missing = big.numbers().filter(|number| !arrived.contains_key(number));
             let sent: Vec<Part> = stream::iter(missing)
-                .map(|number| self.one_part(big, number))
+                .map(|number| self.one_part(big, number).boxed())
                 .buffer_unordered(self.options.parts_at_once.max(1))
                 .try_collect()
                 .await?;
@@ -185,36 +187,40 @@ impl Copier {
     /// sends the parts as they fill.
     async fn all_parts_in_a_row(&self, big: &BigCopy) -> Result<Arrived, Setback> {
         let request = ReadRequest { version: Some(big.source_version.clone()), ..ReadRequest::default() };
-        let reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
-        let bodies =
-            stream::try_unfold((reading, BytesMut::new(), 1), |(mut reading, mut rest, number)| async move {
-                let range = big.parts().range(number);
-                let length = (range.end - range.start) as usize;
-                if length == 0 {
-                    return Ok(None);
-                }
-                let memory = self.limits.memory(length as u64).await;
-                self.limits.pace(length as u64).await;
-                rest.reserve(length.saturating_sub(rest.len()));
-                while rest.len() < length {
-                    let Some(chunk) = reading.next().await else { break };
-                    rest.extend_from_slice(&chunk.map_err(Setback::reading)?);
-                }
-                let body = rest.split_to(length.min(rest.len()));
-                // What is left of the last chunk, without the room of the part that was cut from it.
-                let rest = BytesMut::from(&rest[..]);
-                Ok(Some(((number, body.freeze(), memory), (reading, rest, number + 1))))
-            });
-        let sent: Vec<Part> = bodies
-            .map_ok(|(number, body, memory)| async move {
+        let mut reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
+        let (mut rest, mut sending) = (BytesMut::new(), Sending::default());
+        for number in big.numbers() {
+            let range = big.parts().range(number);
+            let filling = self.fill(&mut reading, &mut rest, (range.end - range.start) as usize);
+            let (body, memory) = sending.meanwhile(filling).await?;
+            let send = async move {
                 let part = self.send_part(big, number, body).await;
                 drop(memory);
                 part
-            })
-            .try_buffer_unordered(self.options.parts_at_once.max(1))
-            .try_collect()
-            .await?;
-        Ok(sent.into_iter().map(|part| (part.number, part)).collect())
+            };
+            sending.push(send.boxed(), self.options.parts_at_once).await?;
+        }
+        sending.finish().await
+    }
+
+    /// The next so many bytes of the stream, and the memory they take.
+    async fn fill(
+        &self,
+        reading: &mut Reading,
+        rest: &mut BytesMut,
+        length: usize,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Setback> {
+        let memory = self.limits.memory(length as u64).await;
+        self.limits.pace(length as u64).await;
+        rest.reserve(length.saturating_sub(rest.len()));
+        while rest.len() < length {
+            let Some(chunk) = reading.next().await else { break };
+            rest.extend_from_slice(&chunk.map_err(Setback::reading)?);
+        }
+        let body = rest.split_to(length.min(rest.len())).freeze();
+        // What is left of the last chunk, without the room of the part that was cut from it.
+        *rest = BytesMut::from(&rest[..]);
+        Ok((body, memory))
     }
 
     async fn send_part(&self, big: &BigCopy, number: u32, body: Bytes) -> Result<Part, Setback> {
@@ -307,6 +313,54 @@ impl Copier {
     }
 }
 
+/// Parts on their way.
+#[derive(Default)]
+struct Sending<'p> {
+    parts: FuturesUnordered<BoxFuture<'p, Result<Part, Setback>>>,
+    arrived: Arrived,
+}
+
+impl<'p> Sending<'p> {
+    /// Waits for `work`, while the parts go on.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = Result<T, Setback>>) -> Result<T, Setback> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                Some(part) = self.parts.next() => {
+                    let part = part?;
+                    self.arrived.insert(part.number, part);
+                }
+            }
+        }
+    }
+
+    /// One more; waits while there are too many.
+    async fn push(
+        &mut self,
+        part: BoxFuture<'p, Result<Part, Setback>>,
+        at_once: usize,
+    ) -> Result<(), Setback> {
+        self.parts.push(part);
+        while self.parts.len() >= at_once.max(1)
+            && let Some(part) = self.parts.next().await
+        {
+            let part = part?;
+            self.arrived.insert(part.number, part);
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Arrived, Setback> {
+        while let Some(part) = self.parts.next().await {
+            let part = part?;
+            self.arrived.insert(part.number, part);
+        }
+        Ok(self.arrived)
+    }
+}
+
 /// The checksum of the whole, from those of all parts.
 fn combined(big: &BigCopy, arrived: &Arrived) -> Result<Crc32c, Setback> {
     let parts = arrived.values().filter_map(|part| Some((part.crc32c?, part.size)));
@@ -354,7 +408,7 @@ impl Copier {
             let missing =
                 numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
             stream::iter(missing)
-                .map(|number| self.one_part(big, number))
+                .map(|number| self.one_part(big, number).boxed())
                 .buffer_unordered(self.options.parts_at_once.max(1))
                 .try_for_each(|_| std::future::ready(Ok(())))
                 .await

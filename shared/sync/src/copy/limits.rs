@@ -90,8 +90,8 @@ mod tests {
         tokio::pin!(next);
         assert!(tokio::time::timeout(Duration::from_secs(1), &mut next).await.is_err());
         drop(held);
-        next.await;
+        drop(next.await);
         // More than there is at all waits for all of it, not for ever.
-        limits.memory(u64::MAX).await;
+        drop(limits.memory(u64::MAX).await);
     }
 }

@@ -12,7 +12,7 @@
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
 //! | [`batch`] | a batch, whose receipts are one file |
 
-mod attributes;
+pub(crate) mod attributes;
 pub mod batch;
 mod big;
 mod limits;
@@ -31,7 +31,7 @@ use crate::progress::{Event, Failure, Progress};
 use crate::receipt::{Origin, Proven, Receipt, Unproven};
 use crate::state::RunId;
 use crate::stop::Stop;
-use carnet_federation::{Error, Hop, Kind};
+use carnet_federation::{BoxFuture, Error, Hop, Kind};
 use carnet_objects::sink::Crc32c;
 use carnet_objects::{Conditions, Key, Version, head};
 use limits::Limits;
@@ -247,7 +247,12 @@ impl Copier {
         Err(last.unwrap_or(error).into())
     }
 
-    async fn once(&self, object: &Object<'_>) -> Result<Receipt, Setback> {
+    /// Boxed: a big object's future is large, and most objects are small.
+    fn once<'a>(&'a self, object: &'a Object<'_>) -> BoxFuture<'a, Result<Receipt, Setback>> {
+        Box::pin(self.one_try(object))
+    }
+
+    async fn one_try(&self, object: &Object<'_>) -> Result<Receipt, Setback> {
         let small = object.found.size <= self.options.whole_up_to;
         if (self.options.adopt || !small)
             && let Some(receipt) = self.adopt(object).await?

@@ -5,6 +5,9 @@ use crate::error::Result;
 use crate::state::{RunId, State};
 use serde::{Deserialize, Serialize};
 
+/// The folder of batches that are being copied, in a run's.
+pub(crate) const BEGUN: &str = "begun/";
+
 /// Where batches are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchLimits {
@@ -42,6 +45,12 @@ impl Batch {
             Some((batch, _)) => Ok(batch),
             None => Err(crate::SyncError::corrupt(path, "it is missing")),
         }
+    }
+
+    /// Says that this batch is being copied, and so which keys may have been written by a process that
+    /// did not live to say so.
+    pub(crate) async fn begun(&self, state: &State) -> Result<()> {
+        state.replace_json(&format!("runs/{}/{BEGUN}{:08}.json", self.run, self.number), self).await
     }
 
     pub(crate) fn receipts_path(run: &RunId, number: u64) -> String {

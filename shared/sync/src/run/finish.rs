@@ -88,7 +88,10 @@ pub async fn finish(
     let deletions = if may_delete { plan.deletions.clone() } else { Vec::new() };
     let harvest = Harvest { receipts, deletions, left_behind: false };
     let mut done = absorbed;
-    done.push(plan.run.clone());
+    // What failed or was left may have been written all the same: the next run looks.
+    if counts.failed == 0 && counts.left == 0 {
+        done.push(plan.run.clone());
+    }
     if !harvest.is_empty() {
         let merged = lease.during(commit::merge_all(job, manifest, &plan.run, &harvest)).await?;
         lease.renew().await?;

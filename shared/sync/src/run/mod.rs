@@ -30,7 +30,7 @@ use crate::stop::Stop;
 use crate::summary::Summary;
 use carnet_federation::{BoxFuture, Hop};
 use carnet_objects::sink::SinkListRequest;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -136,7 +136,7 @@ async fn plan_and_copy(
             receiver.recv().await.map(|batch| (batch, receiver))
         });
         let copies = batches
-            .map(|batch: Batch| async move { copier.fresh_batch(&batch).await })
+            .map(|batch: Batch| async move { copier.fresh_batch(&batch).await }.boxed())
             .buffer_unordered(options.batches_at_once.max(1));
         let mut copies = std::pin::pin!(copies);
         let mut reports = Vec::new();

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use carnet_objects::memory::Memory;
 use carnet_objects::sink::{
-    Attributes, CompleteRequest, Crc32c, Deletion, EntryPage, Got, Part, PartPage, PutRequest, SinkListRequest,
-    SinkObject, Upload, UploadMarker, UploadPage, WriteOutcome,
+    Attributes, CompleteRequest, Crc32c, Deletion, EntryPage, Got, Part, PartPage, PutRequest,
+    SinkListRequest, SinkObject, Upload, UploadMarker, UploadPage, WriteOutcome,
 };
 use carnet_objects::{
     BoxFuture, Conditions, Error, Hop, Key, Kind, ListRequest, ObjectMeta, ObjectSink, ObjectSource, Opened,
@@ -134,7 +134,9 @@ impl Frail {
     ) -> Result<WriteOutcome> {
         let conflicts = {
             let mut named = self.named.lock().unwrap();
-            let at = named.iter().position(|(text, what)| line.contains(text.as_str()) && matches!(what, Break::Conflict));
+            let at = named
+                .iter()
+                .position(|(text, what)| line.contains(text.as_str()) && matches!(what, Break::Conflict));
             at.map(|at| named.remove(at)).is_some()
         };
         if conflicts {
@@ -146,7 +148,9 @@ impl Frail {
 
     fn damaged(&self, line: &str, body: Bytes) -> Bytes {
         let mut named = self.named.lock().unwrap();
-        let at = named.iter().position(|(text, what)| line.contains(text.as_str()) && matches!(what, Break::Corrupt));
+        let at = named
+            .iter()
+            .position(|(text, what)| line.contains(text.as_str()) && matches!(what, Break::Corrupt));
         match at {
             None => body,
             Some(at) => {
@@ -190,7 +194,12 @@ impl ObjectSink for Frail {
     ) -> BoxFuture<'a, Result<Got>> {
         Box::pin(self.call(format!("get {key}"), self.sink.get(key, if_none_match, limit)))
     }
-    fn put<'a>(&'a self, key: &'a Key, body: Bytes, request: &'a PutRequest) -> BoxFuture<'a, Result<WriteOutcome>> {
+    fn put<'a>(
+        &'a self,
+        key: &'a Key,
+        body: Bytes,
+        request: &'a PutRequest,
+    ) -> BoxFuture<'a, Result<WriteOutcome>> {
         let line = format!("put {key}");
         let body = self.damaged(&line, body);
         Box::pin(self.write(line, ObjectSink::put(&*self.sink, key, body, request)))

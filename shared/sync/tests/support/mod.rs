@@ -12,7 +12,8 @@ use carnet_objects::memory::{Memory, PutOptions};
 use carnet_objects::sink::{Crc32c, PutRequest, SinkListRequest};
 use carnet_objects::{Key, ObjectSink as _, ObjectSource, Version};
 use carnet_sync::{
-    Clock, CopyOptions, Event, Guard, Job, Manifest, Progress, RunOptions, State, Stop, Summary, SyncError, run,
+    Clock, CopyOptions, Event, Guard, Job, Manifest, Progress, RunOptions, State, Stop, Summary, SyncError,
+    run,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,7 +72,8 @@ impl World {
 
     pub fn job_from(&self, source: Arc<dyn ObjectSource>) -> Arc<Job> {
         let seconds = self.seconds.clone();
-        let clock = Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::SeqCst)));
+        let clock =
+            Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::SeqCst)));
         let state = State::new(self.frail.clone(), STATE).unwrap();
         let sink = self.frail.clone();
         let job = Job::new(source, "memory://source", sink, "memory://sink", &self.prefix, state).unwrap();
@@ -117,7 +119,8 @@ impl World {
     pub async fn put_with_crc32c(&self, name: &str, body: impl Into<Bytes>) {
         let body = body.into();
         let request = PutRequest::new(Crc32c::of(&body));
-        let outcome = carnet_objects::ObjectSink::put(&*self.source, &key(name), body, &request).await.unwrap();
+        let outcome =
+            carnet_objects::ObjectSink::put(&*self.source, &key(name), body, &request).await.unwrap();
         assert!(outcome.written().is_some());
     }
 
