@@ -14,8 +14,10 @@
 //! | [`attempt`] | trying again by the error's kind, and once after a 401 |
 //! | [`azure`] | Azure Blob Storage, over the official `azure_storage_blob` |
 //! | [`google`] | Cloud Storage, over the official `google-cloud-storage` |
-//! | [`memory`] | a store in memory, complete but for durability |
-//! | [`conformance`] | the one suite that every source must pass (feature `conformance`) |
+//! | [`sink`] | [`ObjectSink`]: a destination; one upstream call a method, nothing clever |
+//! | [`s3`] | Amazon S3, over the official `aws-sdk-s3` |
+//! | [`memory`] | a store in memory, source and sink, complete but for durability |
+//! | [`conformance`] | the suites that every source and every sink must pass (feature `conformance`) |
 //!
 //! A source does what one HTTP call does. Everything that must hold for all of them (resuming,
 //! counting, checking, refreshing) is in [`read`](mod@read) and [`attempt`], once.
@@ -36,6 +38,9 @@ pub mod place;
 pub mod range;
 pub mod read;
 pub mod rooted;
+#[cfg(feature = "s3")]
+pub mod s3;
+pub mod sink;
 pub mod source;
 
 pub use attempt::head;
@@ -47,6 +52,7 @@ pub use place::{Place, PlaceUrl, Places};
 pub use range::ByteRange;
 pub use read::{Reading, read, read_to_vec};
 pub use rooted::Rooted;
+pub use sink::ObjectSink;
 pub use source::{ByteStream, ObjectSource, Opened, ReadRequest};
 
 pub use carnet_federation::{BoxFuture, Error, Hop, Kind, Result};

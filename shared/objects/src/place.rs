@@ -1,5 +1,5 @@
-//! Places: names for URLs of prefixes in the clouds, `assets = azure://account/container/prefix` or
-//! `assets = gs://bucket/prefix`.
+//! Places: names for URLs of prefixes in the clouds, `assets = azure://account/container/prefix`,
+//! `assets = gs://bucket/prefix` or `assets = s3://bucket/prefix`.
 
 use crate::key::{InvalidKey, Key};
 use std::collections::BTreeMap;
@@ -8,7 +8,8 @@ use std::fmt;
 /// A place's own name is part of our API's paths.
 const MAX_NAME: usize = 64;
 
-const FORM: &str = "name=azure://account/container/prefix or name=gs://bucket/prefix";
+const FORM: &str =
+    "name=azure://account/container/prefix, name=gs://bucket/prefix or name=s3://bucket/prefix";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -22,6 +23,7 @@ pub struct Place {
 pub enum PlaceUrl {
     Azure { account: String, container: String, prefix: String },
     Google { bucket: String, prefix: String },
+    S3 { bucket: String, prefix: String },
 }
 
 /// What is wrong with a place's URL.
@@ -29,16 +31,16 @@ pub enum PlaceUrl {
 #[non_exhaustive]
 pub enum InvalidPlaceUrl {
     NotAPlace,
-    /// Another cloud's, which this build does not read.
-    NotSupported(&'static str),
     Account,
     Container,
     Bucket,
+    S3Bucket,
     Prefix(InvalidKey),
 }
 
 impl PlaceUrl {
-    /// `azure://account/container[/prefix]` or `gs://bucket[/prefix]`. The prefix is taken literally: nothing is decoded.
+    /// `azure://account/container[/prefix]`, `gs://bucket[/prefix]` or `s3://bucket[/prefix]`. The prefix is
+    /// taken literally: nothing is decoded.
     pub fn parse(url: &str) -> Result<Self, InvalidPlaceUrl> {
         Self::parse_in(url, None)
     }
@@ -48,7 +50,7 @@ impl PlaceUrl {
         match url.split_once("://") {
             Some(("azure", rest)) => parse_azure(rest, account),
             Some(("gs", rest)) => parse_google(rest),
-            Some(("s3", _)) => Err(InvalidPlaceUrl::NotSupported("s3")),
+            Some(("s3", rest)) => parse_s3(rest),
             _ => Err(InvalidPlaceUrl::NotAPlace),
         }
     }
@@ -56,7 +58,9 @@ impl PlaceUrl {
     /// The folder below which this place's names are.
     pub fn prefix(&self) -> &str {
         match self {
-            PlaceUrl::Azure { prefix, .. } | PlaceUrl::Google { prefix, .. } => prefix,
+            PlaceUrl::Azure { prefix, .. }
+            | PlaceUrl::Google { prefix, .. }
+            | PlaceUrl::S3 { prefix, .. } => prefix,
         }
     }
 }
@@ -81,6 +85,14 @@ fn parse_google(rest: &str) -> Result<PlaceUrl, InvalidPlaceUrl> {
         return Err(InvalidPlaceUrl::Bucket);
     }
     Ok(PlaceUrl::Google { bucket: bucket.to_owned(), prefix: folder(prefix)? })
+}
+
+fn parse_s3(rest: &str) -> Result<PlaceUrl, InvalidPlaceUrl> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if !is_s3_bucket(bucket) {
+        return Err(InvalidPlaceUrl::S3Bucket);
+    }
+    Ok(PlaceUrl::S3 { bucket: bucket.to_owned(), prefix: folder(prefix)? })
 }
 
 fn folder(prefix: &str) -> Result<String, InvalidPlaceUrl> {
@@ -121,6 +133,20 @@ pub fn is_bucket(name: &str) -> bool {
         && name.split('.').all(|part| (1..=63).contains(&part.len()))
         && name.parse::<std::net::Ipv4Addr>().is_err()
         && !name.starts_with("goog")
+}
+
+/// "General purpose bucket naming rules": 3 to 63 lower-case letters, digits, dots and hyphens, a letter
+/// or digit at both ends, no two dots together, no IP address. (Reserved beginnings and endings are
+/// the service's to judge.)
+pub fn is_s3_bucket(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|b| letter(*b) || matches!(b, b'-' | b'.'))
+        && bytes.first().copied().is_some_and(letter)
+        && bytes.last().copied().is_some_and(letter)
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 /// The configured places, by name.
@@ -217,6 +243,7 @@ impl fmt::Display for PlaceUrl {
                 write!(f, "azure://{account}/{container}/{prefix}")
             }
             PlaceUrl::Google { bucket, prefix } => write!(f, "gs://{bucket}/{prefix}"),
+            PlaceUrl::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
         }
     }
 }
@@ -224,12 +251,9 @@ impl fmt::Display for PlaceUrl {
 impl fmt::Display for InvalidPlaceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InvalidPlaceUrl::NotAPlace => {
-                f.write_str("a place is azure://account/container/prefix or gs://bucket/prefix")
-            },
-            InvalidPlaceUrl::NotSupported(scheme) => {
-                write!(f, "{scheme}:// places are not supported by this build")
-            }
+            InvalidPlaceUrl::NotAPlace => f.write_str(
+                "a place is azure://account/container/prefix, gs://bucket/prefix or s3://bucket/prefix",
+            ),
             InvalidPlaceUrl::Account => {
                 f.write_str("a storage account's name is 3 to 24 lower-case letters and digits")
             }
@@ -240,6 +264,10 @@ impl fmt::Display for InvalidPlaceUrl {
                 "a bucket's name is 3 to 63 lower-case letters, digits, \"-\" and \"_\" (with dots, up to 222 \
                  in parts of 63), with a letter or digit at both ends; it is no IP address and does not \
                  begin with \"goog\"",
+            ),
+            InvalidPlaceUrl::S3Bucket => f.write_str(
+                "an S3 bucket's name is 3 to 63 lower-case letters, digits, hyphens and single dots, with a \
+                 letter or digit at both ends, and no IP address",
             ),
             InvalidPlaceUrl::Prefix(why) => write!(f, "its prefix cannot be one: {why}"),
         }
@@ -273,6 +301,9 @@ mod tests {
         let long = format!("{0}.{0}.{0}", "a".repeat(63));
         assert_eq!(PlaceUrl::parse(&format!("gs://{long}/")), google(&long, ""));
         assert_eq!(PlaceUrl::parse("gs://box/a/").unwrap().to_string(), "gs://box/a/");
+        let s3 = PlaceUrl::S3 { bucket: "b.x-1".into(), prefix: "a b/c/".into() };
+        assert_eq!(PlaceUrl::parse("s3://b.x-1/a b/c"), Ok(s3.clone()));
+        assert_eq!(s3.to_string(), "s3://b.x-1/a b/c/");
     }
 
     #[test]
@@ -291,7 +322,27 @@ mod tests {
         assert_eq!(PlaceUrl::parse("azure://acct"), Err(InvalidPlaceUrl::Container));
         let dots = Err(InvalidPlaceUrl::Prefix(InvalidKey::DotSegment));
         assert_eq!(PlaceUrl::parse("azure://acct/box/../other"), dots);
-        assert_eq!(PlaceUrl::parse("s3://bucket/p"), Err(InvalidPlaceUrl::NotSupported("s3")));
+        for bucket in [
+            "",
+            "ab",
+            "-box",
+            "box-",
+            ".box",
+            "b..x",
+            "Box",
+            "b_x",
+            "b@x",
+            "192.168.5.4",
+            "b:80",
+            &"a".repeat(64),
+        ] {
+            assert_eq!(
+                PlaceUrl::parse(&format!("s3://{bucket}/p")),
+                Err(InvalidPlaceUrl::S3Bucket),
+                "{bucket}"
+            );
+        }
+        assert_eq!(PlaceUrl::parse("s3://box/../other"), dots);
         let parts = "a".repeat(64) + ".com";
         let long = format!("{0}.{0}.{0}.{0}", "a".repeat(60));
         for bucket in [
@@ -323,13 +374,17 @@ mod tests {
     #[test]
     fn every_fault_of_a_list_is_reported() {
         let faults = Places::parse(
-            "ok=azure://acct/box, x y=azure://acct/box, b=s3://bucket, nothing, ok=azure://acct/b2c",
+            "ok=azure://acct/box, x y=azure://acct/box, b=http://bucket, nothing, ok=azure://acct/b2c",
         )
         .unwrap_err()
         .to_string();
-        for part in
-            ["or name=gs://bucket/prefix", "\"x y\"", "\"b\": s3://", "\"nothing\"", "\"ok\" is given twice"]
-        {
+        for part in [
+            "or name=s3://bucket/prefix",
+            "\"x y\"",
+            "\"b\": a place is",
+            "\"nothing\"",
+            "\"ok\" is given twice",
+        ] {
             assert!(faults.contains(part), "{part} in {faults}");
         }
         assert!(Places::parse(" , ").is_err());

@@ -38,6 +38,7 @@ pub struct Http(Arc<Shared>);
 struct Shared {
     tls: rustls::ClientConfig,
     proxy: Option<reqwest::Proxy>,
+    read_timeout: Option<Duration>,
     client: RwLock<reqwest::Client>,
     rest: Rest,
     skew: Skew,
@@ -54,21 +55,37 @@ impl Http {
     pub fn from_env(env: &Env) -> Result<Self> {
         let tls = tls::client_config(env)?;
         let proxy = proxy(env)?;
-        let client = build(&tls, proxy.as_ref())?;
+        Self::new(tls, proxy, Some(READ_TIMEOUT))
+    }
+
+    fn new(
+        tls: rustls::ClientConfig,
+        proxy: Option<reqwest::Proxy>,
+        read_timeout: Option<Duration>,
+    ) -> Result<Self> {
+        let client = build(&tls, proxy.as_ref(), read_timeout)?;
         Ok(Self(Arc::new(Shared {
             tls,
             proxy,
+            read_timeout,
             client: RwLock::new(client),
             rest: Rest::begin(),
             skew: Skew::default(),
         })))
     }
 
+    /// Another client, for long bodies that go out, with connections of its own. The bound on waiting
+    /// for an answer begins before the body is sent, so it has none: its caller bounds how long a
+    /// body may stand still.
+    pub fn for_uploads(&self) -> Result<Self> {
+        Self::new(self.0.tls.clone(), self.0.proxy.clone(), None)
+    }
+
     /// The client, with a fresh connection pool if the wall clock says that the pooled connections
     /// have rested too long. (The pool's own timer stands still while a Lambda is frozen.)
     pub fn client(&self) -> reqwest::Client {
         if self.0.rest.was_too_long()
-            && let Ok(fresh) = build(&self.0.tls, self.0.proxy.as_ref())
+            && let Ok(fresh) = build(&self.0.tls, self.0.proxy.as_ref(), self.0.read_timeout)
         {
             *self.0.client.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh;
         }
@@ -128,15 +145,21 @@ fn refused_url(hop: Hop, url: &reqwest::Url, why: &'static str) -> Error {
     Error::new(hop, Kind::NotConfigured, target_of(url), why).with_hint(&hints::PLAIN_HTTP)
 }
 
-fn build(tls: &rustls::ClientConfig, proxy: Option<&reqwest::Proxy>) -> Result<reqwest::Client> {
+fn build(
+    tls: &rustls::ClientConfig,
+    proxy: Option<&reqwest::Proxy>,
+    read_timeout: Option<Duration>,
+) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
         .pool_idle_timeout(IDLE)
         .user_agent(concat!("carnet/", env!("CARGO_PKG_VERSION")))
         .no_proxy();
+    if let Some(bound) = read_timeout {
+        builder = builder.read_timeout(bound);
+    }
     if let Some(proxy) = proxy {
         builder = builder.proxy(proxy.clone());
     }

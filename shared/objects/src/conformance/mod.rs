@@ -1,4 +1,5 @@
-//! The one suite that every source must pass: memory, the stand-in, Azurite, a real account.
+//! The one suite that every source must pass: memory, the stand-in, Azurite, a real account. That of
+//! the sinks is [`sink`].
 //!
 //! [`run`] is a test in the shape of a function: it panics at the first thing that is not as it
 //! must be, and says which. It writes below names of its own that begin with `conformance/`, so the
@@ -13,6 +14,7 @@
 mod listing;
 mod objects;
 mod reading;
+pub mod sink;
 
 use crate::key::Key;
 use crate::source::ObjectSource;

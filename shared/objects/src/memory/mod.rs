@@ -1,9 +1,15 @@
-//! A store in memory: the trait's reference implementation, and what programs test against.
+//! A store in memory: the reference implementation of both traits, and what programs test against.
+//!
+//! As a source it is read, as a [sink](crate::ObjectSink) (`sink`) it is written; both see the same
+//! objects.
+
+mod sink;
 
 use crate::digest::{Digests, md5};
 use crate::key::Key;
 use crate::list::{ListRequest, Page, PageToken};
 use crate::object::{Conditions, ObjectMeta, Version};
+use crate::sink::{Attributes, MIN_PART};
 use crate::source::{ObjectSource, Opened, ReadRequest};
 use bytes::Bytes;
 use carnet_federation::{BoxFuture, Error, Hop, Kind, Result};
@@ -19,14 +25,17 @@ const MAX_PAGE: usize = 5000;
 const CHUNK: usize = 64 * 1024;
 
 /// Sorted by the bytes of the names.
-#[derive(Default)]
 pub struct Memory {
     contents: RwLock<Contents>,
+    /// The smallest part but for the last.
+    min_part: u64,
 }
 
 #[derive(Default)]
 struct Contents {
     objects: BTreeMap<String, Stored>,
+    /// By key and id.
+    uploads: BTreeMap<(String, String), sink::Parts>,
     /// Counts writes; every one of them makes a version of its own.
     writes: u64,
 }
@@ -35,6 +44,7 @@ struct Contents {
 struct Stored {
     meta: ObjectMeta,
     body: Bytes,
+    attributes: Attributes,
 }
 
 /// What is written beside the bytes.
@@ -49,31 +59,35 @@ pub struct PutOptions {
     pub without_digest: bool,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self { contents: RwLock::default(), min_part: MIN_PART }
+    }
+}
+
 impl Memory {
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Takes parts of other sizes than S3 does, so that a test need not move megabytes.
+    pub fn with_min_part(bytes: u64) -> Self {
+        Self { min_part: bytes, ..Self::default() }
+    }
+
     /// Writes or overwrites an object; it has a new version even if the bytes are the same.
     pub fn put(&self, key: &Key, body: impl Into<Bytes>, options: PutOptions) -> Version {
         let body = body.into();
-        let mut contents = self.write();
-        contents.writes += 1;
-        let version = entity_tag(contents.writes);
-        let meta = ObjectMeta {
-            key: key.clone(),
-            size: body.len() as u64,
-            version: version.clone(),
-            last_modified: SystemTime::now(),
+        let digests = if options.without_digest { Digests::NONE } else { md5(&body) };
+        let attributes = Attributes {
             content_type: options.content_type,
             content_encoding: options.content_encoding,
             cache_control: options.cache_control,
             content_disposition: options.content_disposition,
             metadata: options.metadata,
-            digests: if options.without_digest { Digests::NONE } else { md5(&body) },
+            ..Attributes::default()
         };
-        contents.objects.insert(key.as_str().to_owned(), Stored { meta, body });
-        version
+        self.write().insert(key, body, digests, attributes)
     }
 
     /// Whether there was one.
@@ -124,6 +138,28 @@ impl Memory {
             };
         }
         page
+    }
+}
+
+impl Contents {
+    fn insert(&mut self, key: &Key, body: Bytes, digests: Digests, attributes: Attributes) -> Version {
+        self.writes += 1;
+        let version = entity_tag(self.writes);
+        let stated = attributes.clone();
+        let meta = ObjectMeta {
+            key: key.clone(),
+            size: body.len() as u64,
+            version: version.clone(),
+            last_modified: SystemTime::now(),
+            content_type: stated.content_type,
+            content_encoding: stated.content_encoding,
+            cache_control: stated.cache_control,
+            content_disposition: stated.content_disposition,
+            metadata: stated.metadata,
+            digests,
+        };
+        self.objects.insert(key.as_str().to_owned(), Stored { meta, body, attributes });
+        version
     }
 }
 
@@ -188,7 +224,7 @@ impl ObjectSource for Memory {
 
     fn open<'a>(&'a self, key: &'a Key, request: &'a ReadRequest) -> BoxFuture<'a, Result<Opened>> {
         Box::pin(async move {
-            let Stored { meta, body } = self.find(key)?;
+            let Stored { meta, body, .. } = self.find(key)?;
             if request.version.as_ref().is_some_and(|pinned| *pinned != meta.version) {
                 return Err(error(Hop::Read, Kind::Changed, "it is no longer the pinned version"));
             }

@@ -1,0 +1,94 @@
+//! What an earlier run left behind: receipts that no manifest holds, objects without receipts, and
+//! deletions that nobody confirmed. Done first by the next run, so that its plan compares with what is
+//! really there.
+
+use super::{Harvest, deletions, lost, merge_all, swap};
+use crate::error::Result;
+use crate::job::Job;
+use crate::lease::Lease;
+use crate::manifest::{Manifest, Root};
+use crate::piece::{examine, stem};
+use crate::plan::Batch;
+use crate::plan::batch::BEGUN;
+use crate::progress::{Event, Progress};
+use crate::receipt::Receipt;
+use crate::state::RunId;
+use std::collections::BTreeMap;
+
+/// Files of one run that somebody may still need.
+#[derive(Default)]
+struct Left {
+    receipts: Vec<String>,
+    begun: Vec<String>,
+}
+
+/// Brings the manifest up to what is at the destination. Gives the runs whose files are not needed any
+/// more.
+pub async fn recover(
+    job: &Job,
+    manifest: &mut Manifest,
+    lease: &mut Lease,
+    run: &RunId,
+    progress: &dyn Progress,
+) -> Result<Vec<RunId>> {
+    let left = left_behind(job, run).await?;
+    let held = |run: &RunId| manifest.root.as_ref().is_some_and(|root| root.absorbed.contains(run));
+    let mut harvest = Harvest { left_behind: true, ..Harvest::default() };
+    // Run after run: where two have copied the same key, the later one's receipt counts.
+    for (of, files) in left.iter().filter(|(of, _)| !held(of)) {
+        let before = harvest.receipts.len();
+        gather(job, files, &mut harvest).await?;
+        let receipts = harvest.receipts[before..].iter().map(|piece| piece.records).sum();
+        if receipts > 0 {
+            progress.hear(&Event::Recovered { run: of, receipts });
+        }
+    }
+    let absorbed: Vec<RunId> = left.into_keys().collect();
+    if !harvest.is_empty() {
+        let merged = lease.during(merge_all(job, manifest, run, &harvest)).await?;
+        let order = manifest.source_order();
+        swap(job, manifest, run, merged, order, absorbed.clone()).await?;
+    }
+    if let Some(root) = manifest.root.clone().filter(|root| !root.pending.is_empty()) {
+        let deleted = deletions::make(job, lease, run, &root.pending, progress).await?;
+        let root = Root { pending: deleted.pending, written_at: job.clock.now(), ..root };
+        manifest.swap(&job.state, root).await?;
+    }
+    Ok(absorbed)
+}
+
+async fn left_behind(job: &Job, run: &RunId) -> Result<BTreeMap<RunId, Left>> {
+    let mut left: BTreeMap<RunId, Left> = BTreeMap::new();
+    for (path, _) in job.state.list("runs/").await? {
+        let Some((of, file)) = run_of(&path).filter(|(of, _)| of != run) else { continue };
+        let files = left.entry(of).or_default();
+        if file.starts_with("receipts/") && stem(&path)?.is_some() {
+            files.receipts.push(path);
+        } else if file.starts_with(BEGUN) {
+            files.begun.push(path);
+        }
+    }
+    Ok(left)
+}
+
+async fn gather(job: &Job, files: &Left, harvest: &mut Harvest) -> Result<()> {
+    let mut by_path = BTreeMap::new();
+    for path in &files.receipts {
+        if let Some(piece) = examine::<Receipt>(&job.state, path).await? {
+            by_path.insert(path.clone(), piece);
+        }
+    }
+    for path in &files.begun {
+        let Some((batch, _)) = job.state.get_json::<Batch>(path).await? else { continue };
+        let receipts = by_path.get(&Batch::receipts_path(&batch.run, batch.number));
+        harvest.receipts.extend(lost::find(job, &batch, receipts).await?);
+    }
+    harvest.receipts.extend(by_path.into_values());
+    Ok(())
+}
+
+/// A file of a run's folder.
+pub(crate) fn run_of(path: &str) -> Option<(RunId, &str)> {
+    let (run, file) = path.strip_prefix("runs/")?.split_once('/')?;
+    Some((RunId::named(run), file))
+}

@@ -1,0 +1,441 @@
+//! A big object: an upload in parts. Nothing of it is visible until it is complete, and the parts that
+//! have arrived are the checkpoint: any process goes on with them while the source has the same
+//! version.
+//!
+//! A file in the state says which upload is whose. It is written after the upload was begun; one that
+//! was begun by a process that died in between is nobody's, and ended by the bucket's lifecycle rule.
+
+use super::attributes;
+use super::parts::Parts;
+use super::settle::{DECISIONS, Settled};
+use super::{Copier, Evidence, Object, Setback};
+use crate::error::SyncError;
+use crate::progress::Event;
+use crate::receipt::{Origin, Proven, Receipt, Unproven};
+use crate::state::{attempt, upload_path};
+use bytes::{Bytes, BytesMut};
+use carnet_federation::{BoxFuture, Error, Hop, Kind};
+use carnet_objects::sink::{CompleteRequest, Crc32c, Part, Upload, UploadId, WriteOutcome};
+use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Reading, Version, head, read};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A big object under way: everything that another process needs to copy parts of it, or to finish it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BigCopy {
+    #[serde(with = "crate::text::key")]
+    pub key: Key,
+    #[serde(with = "crate::text::version")]
+    pub source_version: Version,
+    pub size: u64,
+    pub part_size: u64,
+    #[serde(with = "crate::text::key")]
+    pub destination: Key,
+    pub upload_id: String,
+    #[serde(default)]
+    pub dropped: Vec<String>,
+}
+
+/// The parts that have arrived, by number.
+type Arrived = BTreeMap<u32, Part>;
+
+impl BigCopy {
+    fn parts(&self) -> Parts {
+        Parts::of(self.size, self.part_size)
+    }
+
+    /// The numbers of its parts.
+    pub fn numbers(&self) -> RangeInclusive<u32> {
+        1..=self.parts().count()
+    }
+
+    fn upload(&self) -> Upload {
+        Upload { key: self.destination.clone(), id: UploadId::new(self.upload_id.as_str()) }
+    }
+}
+
+impl Copier {
+    pub(super) async fn big(&self, object: &Object<'_>) -> Result<Receipt, Setback> {
+        let (big, arrived) = self.begin_or_go_on(object).await?;
+        let outcome = self.fill_and_complete(object, &big, arrived).await;
+        if let Err(setback) = &outcome
+            && !can_go_on(setback)
+        {
+            self.give_up(&big).await;
+        }
+        outcome
+    }
+
+    /// The upload of this very version, with what has arrived of it, or a new one.
+    async fn begin_or_go_on(&self, object: &Object<'_>) -> Result<(BigCopy, Arrived), Setback> {
+        let found = object.found;
+        if let Some((big, _)) = self.job.state.get_json::<BigCopy>(&upload_path(&found.key)).await? {
+            let same = big.key == found.key
+                && big.source_version == found.version
+                && big.size == found.size
+                && big.destination == object.destination;
+            match self.arrived(&big).await {
+                Ok(arrived) if same => return Ok((big, arrived)),
+                Ok(_) => self.give_up(&big).await,
+                Err(Setback::UploadOver(_)) => {}
+                Err(setback) => return Err(setback),
+            }
+        }
+        Ok((self.begin_big(object).await?, Arrived::new()))
+    }
+
+    async fn begin_big(&self, object: &Object<'_>) -> Result<BigCopy, Setback> {
+        let found = object.found;
+        let pinned =
+            Conditions { if_match: Some(Match::Version(found.version.clone())), ..Conditions::default() };
+        let meta = head(&*self.job.source, &found.key, &pinned).await.map_err(Setback::reading)?;
+        let mapped = attributes::map(&meta, &self.options);
+        let sink = &self.job.sink;
+        let begin = || sink.begin_upload(&object.destination, &mapped.attributes);
+        let upload = attempt(Hop::Write, &**sink, begin).await?;
+        let big = BigCopy {
+            key: found.key.clone(),
+            source_version: found.version.clone(),
+            size: found.size,
+            part_size: Parts::new(found.size, self.options.part_size).part_size(),
+            destination: object.destination.clone(),
+            upload_id: upload.id.as_str().to_owned(),
+            dropped: mapped.dropped,
+        };
+        self.job.state.replace_json(&upload_path(&found.key), &big).await?;
+        Ok(big)
+    }
+
+    /// The parts that are as this program would have sent them.
+    async fn arrived(&self, big: &BigCopy) -> Result<Arrived, Setback> {
+        let (sink, upload, parts) = (&self.job.sink, big.upload(), big.parts());
+        let (mut arrived, mut after) = (Arrived::new(), None);
+        loop {
+            let list = || sink.list_parts(&upload, after);
+            let page = attempt(Hop::List, &**sink, list).await.map_err(Setback::uploading)?;
+            arrived.extend(
+                page.parts.into_iter().filter(|part| parts.owns(part)).map(|part| (part.number, part)),
+            );
+            match page.next {
+                Some(next) if after.is_none_or(|after| next > after) => after = Some(next),
+                _ => return Ok(arrived),
+            }
+        }
+    }
+
+    async fn fill_and_complete(
+        &self,
+        object: &Object<'_>,
+        big: &BigCopy,
+        mut arrived: Arrived,
+    ) -> Result<Receipt, Setback> {
+        let digests = object.found.digests;
+        // An MD5 can only be checked by whoever reads the whole in one go.
+        let whole = arrived.is_empty() && digests.crc32c.is_none() && digests.md5.is_some();
+        if whole {
+            arrived = self.all_parts_in_a_row(big).await?;
+        } else {
+            let missing = big.numbers().filter(|number| !arrived.contains_key(number));
+            let sent: Vec<Part> = stream::iter(missing)
+                .map(|number| self.one_part(big, number).boxed())
+                .buffer_unordered(self.options.parts_at_once.max(1))
+                .try_collect()
+                .await?;
+            arrived.extend(sent.into_iter().map(|part| (part.number, part)));
+        }
+        let crc32c = combined(big, &arrived)?;
+        let (proven, unproven) = match (digests.crc32c, digests.md5) {
+            (Some(source), _) if source == crc32c.as_u32() => (Proven::Crc32c, None),
+            (Some(source), _) => {
+                let source = Crc32c::from_u32(source);
+                let message =
+                    format!("{}: what was read has CRC32C {crc32c}, and the source says {source}", big.key);
+                let error = Error::new(Hop::Read, Kind::Malformed, self.job.source.target(), message);
+                return Err(Setback::WrongBytes(error));
+            }
+            (None, Some(_)) if whole => (Proven::Md5, None),
+            (None, Some(_)) => (Proven::Length, Some(Unproven::ReadInParts)),
+            (None, None) => (Proven::Length, Some(Unproven::SourceHasNoDigest)),
+        };
+        let evidence = Evidence { size: big.size, crc32c, proven, unproven, dropped: big.dropped.clone() };
+        self.complete(object, big, arrived.into_values().collect(), evidence).await
+    }
+
+    /// Reads one part of the pinned version and sends it.
+    async fn one_part(&self, big: &BigCopy, number: u32) -> Result<Part, Setback> {
+        let range = big.parts().range(number);
+        let _memory = self.limits.memory(range.end - range.start).await;
+        self.limits.pace(range.end - range.start).await;
+        let request = ReadRequest {
+            range: Some(ByteRange::Between { first: range.start, last: range.end.saturating_sub(1) }),
+            version: Some(big.source_version.clone()),
+            ..ReadRequest::default()
+        };
+        let mut reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
+        let mut body = BytesMut::with_capacity((range.end - range.start) as usize);
+        while let Some(chunk) = reading.next().await {
+            body.extend_from_slice(&chunk.map_err(Setback::reading)?);
+        }
+        self.send_part(big, number, body.freeze()).await
+    }
+
+    /// Reads the whole in one stream, which checks its digest before it hands out the last bytes, and
+    /// sends the parts as they fill.
+    async fn all_parts_in_a_row(&self, big: &BigCopy) -> Result<Arrived, Setback> {
+        let request = ReadRequest { version: Some(big.source_version.clone()), ..ReadRequest::default() };
+        let mut reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
+        let (mut rest, mut sending) = (BytesMut::new(), Sending::default());
+        for number in big.numbers() {
+            let range = big.parts().range(number);
+            let filling = self.fill(&mut reading, &mut rest, (range.end - range.start) as usize);
+            let (body, memory) = sending.meanwhile(filling).await?;
+            let send = async move {
+                let part = self.send_part(big, number, body).await;
+                drop(memory);
+                part
+            };
+            sending.push(send.boxed(), self.options.parts_at_once).await?;
+        }
+        sending.finish().await
+    }
+
+    /// The next so many bytes of the stream, and the memory they take.
+    async fn fill(
+        &self,
+        reading: &mut Reading,
+        rest: &mut BytesMut,
+        length: usize,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Setback> {
+        let memory = self.limits.memory(length as u64).await;
+        self.limits.pace(length as u64).await;
+        rest.reserve(length.saturating_sub(rest.len()));
+        while rest.len() < length {
+            let Some(chunk) = reading.next().await else { break };
+            rest.extend_from_slice(&chunk.map_err(Setback::reading)?);
+        }
+        let body = rest.split_to(length.min(rest.len())).freeze();
+        // What is left of the last chunk, without the room of the part that was cut from it.
+        *rest = BytesMut::from(&rest[..]);
+        Ok((body, memory))
+    }
+
+    async fn send_part(&self, big: &BigCopy, number: u32, body: Bytes) -> Result<Part, Setback> {
+        let (sink, upload, crc32c) = (&self.job.sink, big.upload(), Crc32c::of(&body));
+        let put = || sink.put_part(&upload, number, body.clone(), crc32c);
+        let part = attempt(Hop::Write, &**sink, put).await.map_err(Setback::uploading)?;
+        self.progress.hear(&Event::Bytes { bytes: body.len() as u64 });
+        // What was sent is what counts, also where the answer does not repeat the checksum.
+        Ok(Part { crc32c: Some(crc32c), ..part })
+    }
+
+    async fn complete(
+        &self,
+        object: &Object<'_>,
+        big: &BigCopy,
+        parts: Vec<Part>,
+        evidence: Evidence,
+    ) -> Result<Receipt, Setback> {
+        let (sink, upload) = (&self.job.sink, big.upload());
+        let mut request =
+            CompleteRequest { crc32c: evidence.crc32c, size: big.size, condition: self.condition(object) };
+        for _ in 0..DECISIONS {
+            let complete = || sink.complete(&upload, &parts, &request);
+            let outcome = match attempt(Hop::Write, &**sink, complete).await {
+                Ok(WriteOutcome::Written(written)) => {
+                    let written = self.confirmed(object, &evidence, written)?;
+                    self.forget(&big.key).await;
+                    return Ok(self.receipt(
+                        object,
+                        evidence,
+                        Origin::Copied,
+                        written.version,
+                        written.version_id,
+                    ));
+                }
+                Ok(WriteOutcome::Conflict) => {
+                    let error = crate::state::crossed(&**sink, object.destination.as_str());
+                    self.give_up(big).await;
+                    return Err(Setback::UploadOver(error));
+                }
+                // Over: perhaps completed by the very call whose answer was lost.
+                Err(error) if error.kind() == Kind::NotFound => {
+                    match self.settle(object, &evidence, &WriteOutcome::Unmet).await? {
+                        Settled::Same(there) => {
+                            self.forget(&big.key).await;
+                            return Ok(self.settled(object, evidence, there));
+                        }
+                        Settled::Try(_) => return Err(Setback::UploadOver(error)),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+                Ok(outcome) => outcome,
+            };
+            match self.settle(object, &evidence, &outcome).await? {
+                Settled::Same(there) => {
+                    self.give_up(big).await;
+                    return Ok(self.settled(object, evidence, there));
+                }
+                Settled::Try(condition) => request.condition = condition,
+            }
+        }
+        Err(self.undecided(object).into())
+    }
+
+    /// Ends the upload of an object that will not be finished. A failure here is no failure of the
+    /// copy: the bucket's lifecycle rule ends what is left.
+    async fn give_up(&self, big: &BigCopy) {
+        let (sink, upload) = (&self.job.sink, big.upload());
+        match attempt(Hop::Write, &**sink, || sink.abort(&upload)).await {
+            Ok(()) => self.forget(&big.key).await,
+            Err(error) => {
+                tracing::warn!(target: "carnet_sync", key = %big.key, %error, "an upload could not be ended");
+            }
+        }
+    }
+
+    /// Ends the upload of an object that the source has no more, if there is one.
+    pub(super) async fn abandon(&self, key: &Key) {
+        if let Ok(Some((big, _))) = self.job.state.get_json::<BigCopy>(&upload_path(key)).await
+            && big.key == *key
+        {
+            self.give_up(&big).await;
+        }
+    }
+
+    async fn forget(&self, key: &Key) {
+        if let Err(error) = self.job.state.delete(&upload_path(key), None).await {
+            tracing::warn!(target: "carnet_sync", %key, %error, "the note of an upload that is over stays");
+        }
+    }
+}
+
+/// Parts on their way.
+#[derive(Default)]
+struct Sending<'p> {
+    parts: FuturesUnordered<BoxFuture<'p, Result<Part, Setback>>>,
+    arrived: Arrived,
+}
+
+impl<'p> Sending<'p> {
+    /// Waits for `work`, while the parts go on.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = Result<T, Setback>>) -> Result<T, Setback> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                Some(part) = self.parts.next() => {
+                    let part = part?;
+                    self.arrived.insert(part.number, part);
+                }
+            }
+        }
+    }
+
+    /// One more; waits while there are too many.
+    async fn push(
+        &mut self,
+        part: BoxFuture<'p, Result<Part, Setback>>,
+        at_once: usize,
+    ) -> Result<(), Setback> {
+        self.parts.push(part);
+        while self.parts.len() >= at_once.max(1)
+            && let Some(part) = self.parts.next().await
+        {
+            let part = part?;
+            self.arrived.insert(part.number, part);
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Arrived, Setback> {
+        while let Some(part) = self.parts.next().await {
+            let part = part?;
+            self.arrived.insert(part.number, part);
+        }
+        Ok(self.arrived)
+    }
+}
+
+/// The checksum of the whole, from those of all parts.
+fn combined(big: &BigCopy, arrived: &Arrived) -> Result<Crc32c, Setback> {
+    let parts = arrived.values().filter_map(|part| Some((part.crc32c?, part.size)));
+    let (count, size) = (parts.clone().count(), parts.clone().map(|(_, size)| size).sum::<u64>());
+    if count != big.numbers().count() || size != big.size {
+        let why = format!("{count} parts with {size} of {} bytes", big.size);
+        return Err(Setback::Failed(SyncError::corrupt(big.destination.as_str(), why)));
+    }
+    Ok(Crc32c::of_parts(parts))
+}
+
+/// Whether a later try may go on with the parts that have arrived.
+fn can_go_on(setback: &Setback) -> bool {
+    match setback {
+        Setback::SourceMoved | Setback::WrongBytes(_) => false,
+        // Over already.
+        Setback::UploadOver(_) => true,
+        Setback::Failed(error) => matches!(
+            error.kind(),
+            Some(
+                Kind::Unavailable
+                    | Kind::Throttled
+                    | Kind::Deadline
+                    | Kind::Unauthenticated
+                    | Kind::Forbidden
+            )
+        ),
+    }
+}
+
+/// For engines that spread one object over several processes. Each step may be made by another one,
+/// and again.
+impl Copier {
+    /// Begins the upload, or finds it begun.
+    pub async fn begin(&self, task: &crate::plan::Task) -> Result<BigCopy, SyncError> {
+        let object = self.object_of(task)?;
+        let begun = self.begin_or_go_on(&object).await;
+        begun.map(|(big, _)| big).map_err(|setback| self.as_error(setback))
+    }
+
+    /// Copies those of these parts that have not arrived. `false`: it was to stop first.
+    pub async fn parts(&self, big: &BigCopy, numbers: RangeInclusive<u32>) -> Result<bool, SyncError> {
+        let work = async {
+            let arrived = self.arrived(big).await?;
+            let missing =
+                numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
+            stream::iter(missing)
+                .map(|number| self.one_part(big, number).boxed())
+                .buffer_unordered(self.options.parts_at_once.max(1))
+                .try_for_each(|_| std::future::ready(Ok(())))
+                .await
+        };
+        match self.stop.or(work).await {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(setback)) => Err(self.as_error(setback)),
+        }
+    }
+
+    fn object_of<'t>(&self, task: &'t crate::plan::Task) -> Result<Object<'t>, SyncError> {
+        let destination = self
+            .job
+            .destination_of(&task.found.key)
+            .map_err(|why| SyncError::Settings(format!("{}: {why:?}", task.found.key)))?;
+        Ok(Object { found: &task.found, destination, replaces: task.replaces.as_ref() })
+    }
+
+    fn as_error(&self, setback: Setback) -> SyncError {
+        match setback {
+            Setback::Failed(error) => error,
+            Setback::WrongBytes(error) | Setback::UploadOver(error) => error.into(),
+            Setback::SourceMoved => {
+                let message = "the object changed since it was planned";
+                Error::new(Hop::Read, Kind::Changed, self.job.source.target(), message).into()
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The planning step: runs a plan until it is complete or has to stop, cuts it into batches, and can go
+//! on in another process from what it returns.
+
+use super::batch::{Batch, BatchLimits, Cutter};
+use super::finding::Approach;
+use super::{Action, Checkpoint, Deletion, PlanDigest, Planner, Tally};
+use crate::error::{Result, SyncError};
+use crate::filter::{Filter, FilterSpec};
+use crate::job::Job;
+use crate::manifest::Manifest;
+use crate::piece::{Cut, Piece, Pieces};
+use crate::progress::{Event, Progress};
+use crate::sort::Scratch;
+use crate::state::{RunId, State};
+use crate::stop::Stop;
+use carnet_federation::BoxFuture;
+use carnet_objects::sink::Condition;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Actions between two words about progress.
+const WORD_EVERY: u64 = 10_000;
+
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    pub filter: FilterSpec,
+    pub batches: BatchLimits,
+    /// Ranges of the listing that are read at once.
+    pub parallel: usize,
+    pub scratch: Scratch,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self {
+            filter: FilterSpec::default(),
+            batches: BatchLimits::default(),
+            parallel: 4,
+            scratch: Scratch::default(),
+        }
+    }
+}
+
+/// A plan, complete or not: what the next call needs, or the next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanState {
+    pub run: RunId,
+    /// Ages are counted to this moment, in whichever process.
+    #[serde(with = "crate::clock::stamp")]
+    pub began: SystemTime,
+    pub approach: Approach,
+    /// Batches of this plan have numbers from this one on.
+    pub first_batch: u64,
+    /// The number of the batch that would come next.
+    pub next_batch: u64,
+    pub deletions: Vec<Piece>,
+    pub checkpoint: Option<Checkpoint>,
+    /// Both streams were read to their end. Only then may anything be deleted.
+    pub complete: bool,
+}
+
+impl PlanState {
+    pub fn begin(run: RunId, began: SystemTime, manifest: &Manifest, options: &PlanOptions) -> Self {
+        Self {
+            run,
+            began,
+            approach: Approach::first(manifest, options.parallel),
+            first_batch: 0,
+            next_batch: 0,
+            deletions: Vec::new(),
+            checkpoint: None,
+            complete: false,
+        }
+    }
+
+    pub fn tally(&self) -> Tally {
+        self.checkpoint.as_ref().map(|checkpoint| checkpoint.tally.clone()).unwrap_or_default()
+    }
+
+    /// Of the whole plan, and of its deletions alone.
+    pub fn digests(&self) -> [PlanDigest; 2] {
+        let of = |chain: fn(&Checkpoint) -> PlanDigest| {
+            self.checkpoint.as_ref().map(chain).unwrap_or_else(PlanDigest::of_nothing)
+        };
+        [of(|at| at.actions.digest()), of(|at| at.deletions.digest())]
+    }
+
+    fn path(run: &RunId) -> String {
+        format!("runs/{run}/plan.json")
+    }
+
+    pub async fn store(&self, state: &State) -> Result<()> {
+        state.put_json(&Self::path(&self.run), self, Condition::None).await.map(drop)
+    }
+
+    pub async fn load(state: &State, run: &RunId) -> Result<Option<Self>> {
+        Ok(state.get_json(&Self::path(run)).await?.map(|(plan, _)| plan))
+    }
+
+    /// What was said so far is void. Batches that were handed out have their numbers for good.
+    fn anew(&mut self, approach: Approach) {
+        self.approach = approach;
+        self.first_batch = self.next_batch;
+        self.deletions.clear();
+        self.checkpoint = None;
+    }
+}
+
+/// Takes batches as they are cut.
+pub trait Deliver: Send + Sync {
+    fn batch(&self, batch: Batch) -> BoxFuture<'_, Result<()>>;
+}
+
+/// Puts batches where other processes find them.
+impl Deliver for State {
+    fn batch(&self, batch: Batch) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { batch.store(self).await })
+    }
+}
+
+/// Plans on, until the plan is complete or it is to stop.
+pub async fn advance(
+    job: &Arc<Job>,
+    manifest: &Manifest,
+    options: &PlanOptions,
+    mut plan: PlanState,
+    deliver: &dyn Deliver,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<PlanState> {
+    loop {
+        let error = match go(job, manifest, options, &mut plan, deliver, progress, stop).await {
+            Ok(()) => return Ok(plan),
+            Err(error) => error,
+        };
+        let Some(approach) = plan.approach.after(&error) else { return Err(error) };
+        progress.hear(&Event::PlanningAgain { why: error.to_string() });
+        plan.anew(approach);
+    }
+}
+
+async fn go(
+    job: &Arc<Job>,
+    manifest: &Manifest,
+    options: &PlanOptions,
+    plan: &mut PlanState,
+    deliver: &dyn Deliver,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<()> {
+    let filter = Filter::new(options.filter.clone(), plan.began)?;
+    let after = plan.checkpoint.as_ref().and_then(|checkpoint| checkpoint.after.clone());
+    let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, after);
+    let Some(listing) = stop.or(listing).await.transpose()? else { return Ok(()) };
+    let mut planner = Planner::new(job.clone(), manifest, filter, listing, plan.checkpoint.clone())?;
+    let mut cutter = Cutter::new(plan.run.clone(), options.batches, plan.next_batch);
+    // One call's pieces are not another's: a call may be made again.
+    let stem = format!("runs/{}/deletions/{:08}-{:08x}-", plan.run, plan.next_batch, fastrand::u32(..));
+    let mut deletions = Pieces::<Deletion>::new(&job.state, stem, Cut::default());
+    let mut actions = 0u64;
+    let complete = loop {
+        let Some(action) = stop.or(planner.next()).await.transpose()? else { break false };
+        let full = match action {
+            None => break true,
+            Some(Action::Copy(task)) => cutter.push(task),
+            Some(Action::Delete(deletion)) => {
+                deletions.push(&deletion).await?;
+                None
+            }
+            Some(Action::Keep { .. } | Action::Skip { .. }) => None,
+        };
+        if let Some(batch) = full {
+            plan.next_batch = cutter.next_number();
+            deliver.batch(batch).await?;
+        }
+        actions += 1;
+        if actions.is_multiple_of(WORD_EVERY) {
+            progress.hear(&Event::Planning { tally: planner.tally() });
+        }
+    };
+    if let Some(batch) = cutter.cut() {
+        plan.next_batch = cutter.next_number();
+        deliver.batch(batch).await?;
+    }
+    plan.deletions.extend(deletions.finish().await?);
+    plan.checkpoint = Some(planner.checkpoint().clone());
+    plan.complete = complete;
+    if complete {
+        let [digest, deletions_digest] = plan.digests();
+        let tally = &plan.tally();
+        progress.hear(&Event::Planned { tally, digest: &digest, deletions_digest: &deletions_digest });
+    }
+    Ok(())
+}
+
+/// Shows a plan and changes nothing: `each` hears every action, by key. Where the source turns out to
+/// list in another order, `each` hears `None` and all actions again.
+pub async fn explain(
+    job: &Arc<Job>,
+    manifest: &Manifest,
+    options: &PlanOptions,
+    mut each: impl FnMut(Option<&Action>),
+) -> Result<PlanState> {
+    let run = RunId::new(job.clock.now());
+    let mut plan = PlanState::begin(run, job.clock.now(), manifest, options);
+    loop {
+        match explained(job, manifest, options, &mut plan, &mut each).await {
+            Ok(()) => return Ok(plan),
+            Err(error) => match plan.approach.after(&error) {
+                Some(approach) => plan.anew(approach),
+                None => return Err(error),
+            },
+        }
+        each(None);
+    }
+}
+
+async fn explained(
+    job: &Arc<Job>,
+    manifest: &Manifest,
+    options: &PlanOptions,
+    plan: &mut PlanState,
+    each: &mut impl FnMut(Option<&Action>),
+) -> Result<(), SyncError> {
+    let filter = Filter::new(options.filter.clone(), plan.began)?;
+    let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, None).await?;
+    let mut planner = Planner::new(job.clone(), manifest, filter, listing, None)?;
+    while let Some(action) = planner.next().await? {
+        each(Some(&action));
+    }
+    plan.checkpoint = Some(planner.checkpoint().clone());
+    plan.complete = true;
+    Ok(())
+}
