@@ -23,6 +23,9 @@ Settings (environment variables):
   CARNET_GOOGLE_SUBJECT_TOKEN_TYPE jwt (default: an OIDC provider) or aws4_request (an AWS provider)
   CARNET_GOOGLE_SERVICE_ACCOUNT    the service account to act as; without it, the role itself is let in
   CARNET_SPREADING_WINDOW_SECONDS  how long a refusal that may still be spreading is tried again
+  AWS_ENDPOINT_URL_S3              another endpoint of S3; the bucket becomes a part of the path
+  CARNET_S3_REGION                 the buckets' region, if it is not AWS_REGION
+  CARNET_S3_BUCKET_OWNER           the account the buckets must belong to
   SSL_CERT_FILE                    a private CA, beside the public ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY, RUST_LOG, NO_COLOR
 
@@ -36,13 +39,16 @@ Exit codes:
   6  not found
   7  changed: the object is another version, or a condition or range does not hold
   8  unavailable: throttled, unreachable, or out of time; the same command may work later
-  9  malformed: an answer or the bytes of an object cannot be right; nothing of them may be used";
+  9  malformed: an answer or the bytes of an object cannot be right; nothing of them may be used
+  10 to 14  of `carnet sync`: nothing to do, partly failed, refused by the guard, the lease is taken, not
+     the same on both sides; see its help
+  130  ended by Ctrl-C or SIGTERM";
 
 /// From an AWS role to Azure and Google Cloud, without a key.
 ///
 /// Mints a proof with the AWS credentials at hand (a Lambda function's, an instance profile's, a
 /// profile of the AWS CLI), trades it at Microsoft Entra ID or Google's security token service, and
-/// reads objects with what it gets.
+/// reads objects with what it gets, or copies them into S3.
 #[derive(clap::Parser)]
 #[command(name = "carnet", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Cli {

@@ -86,6 +86,13 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
+/// Control characters would be orders to the terminal.
+pub fn printable(name: &str) -> String {
+    name.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

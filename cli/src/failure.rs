@@ -2,7 +2,9 @@
 
 use crate::args::Format;
 use crate::console::{HEADING, WRONG, write_fields};
+use carnet_federation::hints::{Hint, Remedy};
 use carnet_federation::{Error, Kind};
+use carnet_sync::SyncError;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -20,11 +22,34 @@ pub enum Failure {
     Other(String),
     /// Ctrl-C or SIGTERM.
     Interrupted,
+    /// A sync that could not go on.
+    Sync(SyncError),
+    /// A sync of which some objects failed. They were named.
+    Partly(String),
+    /// The guard held a sync's deletions back; the digest would let them through.
+    Guard { why: String, digest: String },
+    /// Both sides of a sync were read, and are not the same.
+    NotTheSame(String),
+    /// No sync has ever run to this place.
+    NoRun(String),
+    /// No failure, but a code of its own: a sync that found nothing to do.
+    NothingToDo,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Hop(error)
+    }
+}
+
+impl From<SyncError> for Failure {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Store(error) => Failure::Hop(error),
+            SyncError::Settings(why) => Failure::Usage(why),
+            SyncError::Machine(why) => Failure::Other(why),
+            other => Failure::Sync(other),
+        }
     }
 }
 
@@ -47,8 +72,10 @@ impl Failure {
 
     /// Says it on stderr and gives the exit code that means it.
     pub fn report(&self, format: Format) -> ExitCode {
-        if self.is_a_reader_that_left() {
-            return ExitCode::SUCCESS;
+        match self {
+            _ if self.is_a_reader_that_left() => return ExitCode::SUCCESS,
+            Failure::NothingToDo => return ExitCode::from(self.exit_code()),
+            _ => {}
         }
         let mut stderr = anstream::stderr().lock();
         // If stderr is gone, the exit code has to do.
@@ -70,6 +97,12 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::Configuration(_) => 3,
             Failure::Output { .. } | Failure::Other(_) => 1,
+            Failure::NoRun(_) => 6,
+            Failure::NothingToDo => 10,
+            Failure::Partly(_) => 11,
+            Failure::Guard { .. } => 12,
+            Failure::NotTheSame(_) => 14,
+            Failure::Sync(error) => exit_code_of_sync(error),
             // 128 + SIGINT, as shells have it.
             Failure::Interrupted => 130,
         }
@@ -82,6 +115,11 @@ impl Failure {
             Failure::Output { path: Some(path), error } => format!("{path}: {error}"),
             Failure::Output { path: None, error } => format!("stdout: {error}"),
             Failure::Interrupted => "interrupted".to_owned(),
+            Failure::Sync(error) => error.to_string(),
+            Failure::Partly(text) | Failure::NotTheSame(text) => text.clone(),
+            Failure::Guard { why, .. } => format!("the guard lets nothing be deleted: {why}"),
+            Failure::NoRun(place) => format!("{place} is no destination of a sync yet: no run has left a state there"),
+            Failure::NothingToDo => "nothing to do".to_owned(),
         }
     }
 
@@ -93,14 +131,49 @@ impl Failure {
             Failure::Output { .. } => "output",
             Failure::Other(_) => "other",
             Failure::Interrupted => "interrupted",
+            Failure::Sync(error) => kind_of_sync(error),
+            Failure::Partly(_) => "partly_failed",
+            Failure::Guard { .. } => "refused_by_guard",
+            Failure::NotTheSame(_) => "not_the_same",
+            Failure::NoRun(_) => Kind::NotFound.as_str(),
+            Failure::NothingToDo => "nothing_to_do",
         };
-        serde_json::json!({ "kind": kind, "message": self.message() })
+        let mut value = serde_json::json!({ "kind": kind, "message": self.message() });
+        if let Some(hint) = self.hint() {
+            value["change"] = hint.advice.into();
+            value["help"] = hint.link().into();
+        }
+        if let Failure::Guard { digest, .. } = self {
+            value["deletions_digest"] = digest.as_str().into();
+        }
+        value
+    }
+
+    /// What to do about a sync that did not end as it should; a hop's error has its own.
+    fn hint(&self) -> Option<&'static Hint> {
+        Some(match self {
+            Failure::Sync(error) => hint_of_sync(error)?,
+            Failure::Partly(_) => &PARTLY_FAILED,
+            Failure::Guard { .. } => &GUARD,
+            Failure::NotTheSame(_) => &NOT_THE_SAME,
+            _ => return None,
+        })
     }
 
     fn write_text(&self, out: &mut impl io::Write) -> io::Result<()> {
         match self {
             Failure::Hop(error) => write_error(out, error),
-            _ => writeln!(out, "{WRONG}error:{WRONG:#} {}", self.message()),
+            _ => {
+                writeln!(out, "{WRONG}error:{WRONG:#} {}", self.message())?;
+                let Some(hint) = self.hint() else { return Ok(()) };
+                let digest = match self {
+                    Failure::Guard { digest, .. } => Some(digest.as_str()),
+                    _ => None,
+                };
+                let help = hint.link();
+                let fields = [("digest", digest), ("change", Some(hint.advice)), ("help", Some(&*help))];
+                write_fields(out, fields.into_iter().filter_map(|(name, value)| Some((name, value?))))
+            }
         }
     }
 }
@@ -148,6 +221,59 @@ fn exit_code_of(kind: Kind) -> u8 {
         Kind::Changed | Kind::NotModified | Kind::OutOfRange => 7,
         Kind::Throttled | Kind::Unavailable | Kind::Deadline => 8,
         Kind::Malformed => 9,
+        _ => 1,
+    }
+}
+
+const fn row(anchor: &'static str, advice: &'static str) -> Hint {
+    Hint { anchor, field: None, advice, remedy: Remedy::Change }
+}
+
+static PARTLY_FAILED: Hint = row("sync-partly-failed", "see what each object says above, and run it again");
+static GUARD: Hint = row(
+    "sync-refused-by-guard",
+    "look at --dry-run; if it is meant, run again with --confirm and this digest, or raise --max-delete",
+);
+static NOT_THE_SAME: Hint =
+    row("sync-not-the-same", "find out who else writes there; a run does not copy what its manifest has");
+static HELD: Hint = row(
+    "sync-lease-held",
+    "wait for the other run; if it is known to be dead, run again with --break-lease and its name",
+);
+static OTHER_PLACES: Hint = row("sync-other-places", "use another prefix, or another place with --state");
+static NEWER: Hint = row("sync-newer-state", "use a version of carnet at least as new as the one that wrote it");
+static CORRUPT: Hint =
+    row("sync-corrupt-state", "restore the file from an older version of it, or begin with a new --state");
+static DISORDER: Hint = row("sync-disorder", "run it again; if it stays so, the store's listing cannot be used");
+
+fn hint_of_sync(error: &SyncError) -> Option<&'static Hint> {
+    Some(match error {
+        SyncError::Held { .. } | SyncError::LeaseLost | SyncError::ManifestMoved => &HELD,
+        SyncError::OtherPlaces { .. } => &OTHER_PLACES,
+        SyncError::Newer { .. } => &NEWER,
+        SyncError::Corrupt { .. } => &CORRUPT,
+        SyncError::Disorder(_) => &DISORDER,
+        _ => return None,
+    })
+}
+
+fn kind_of_sync(error: &SyncError) -> &'static str {
+    match error {
+        SyncError::Held { .. } => "lease_held",
+        SyncError::LeaseLost | SyncError::ManifestMoved => "lease_lost",
+        SyncError::OtherPlaces { .. } => "other_places",
+        SyncError::Newer { .. } => "newer_state",
+        SyncError::Corrupt { .. } => "corrupt_state",
+        SyncError::Disorder(_) => "disorder",
+        _ => "other",
+    }
+}
+
+fn exit_code_of_sync(error: &SyncError) -> u8 {
+    match error {
+        SyncError::OtherPlaces { .. } | SyncError::Newer { .. } => 3,
+        SyncError::Corrupt { .. } | SyncError::Disorder(_) => 9,
+        SyncError::Held { .. } | SyncError::LeaseLost | SyncError::ManifestMoved => 13,
         _ => 1,
     }
 }

@@ -1,7 +1,7 @@
 //! `carnet ls`
 
 use crate::args::{Format, Global};
-use crate::console;
+use crate::console::{self, printable};
 use crate::failure::Failure;
 use crate::location::Location;
 use crate::way;
@@ -130,11 +130,4 @@ fn write_text(out: &mut impl Write, page: &Page, long: bool) -> io::Result<()> {
         writeln!(out, "{:>size$}  {:DATE$}  {blank}{}", "not readable", "", printable(name))?;
     }
     Ok(())
-}
-
-/// Control characters would be orders to the terminal.
-fn printable(name: &str) -> String {
-    name.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
 }

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod local;
 mod ls;
+mod sync;
 mod token;
 mod trust;
 
@@ -18,6 +19,7 @@ pub enum Command {
     Token(token::Args),
     Ls(ls::Args),
     Cat(cat::Args),
+    Sync(Box<sync::Args>),
     Local(local::Args),
     Demo(demo::Args),
     Trust(trust::Args),
@@ -29,6 +31,7 @@ pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure>
         Command::Token(args) => block_on(token::run(args, global, env)),
         Command::Ls(args) => block_on(ls::run(args, global, env)),
         Command::Cat(args) => block_on(cat::run(args, global, env)),
+        Command::Sync(args) => block_on_many(sync::run(args, global, env)),
         Command::Local(args) => block_on_many(local::run(args, global)),
         Command::Demo(args) => block_on_many(demo::run(args, global)),
         Command::Trust(args) => trust::run(args, global),
@@ -36,7 +39,8 @@ pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure>
     }
 }
 
-/// Several threads: the stand-ins answer many callers, and sign for them.
+/// Several threads: the stand-ins answer many callers, and sign for them; a sync has many transfers
+/// under way.
 fn block_on_many(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Failure::Other(format!("no runtime: {error}")))?.block_on(work)

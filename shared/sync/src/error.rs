@@ -3,6 +3,7 @@
 //! A store that fails is [`carnet_federation::Error`], as everywhere. The others are about the run
 //! itself, and none of them is cured by trying again at once.
 
+use crate::state::RunId;
 use carnet_federation::{Error, Kind};
 use std::fmt;
 use std::time::SystemTime;
@@ -17,7 +18,7 @@ pub enum SyncError {
     /// A setting cannot be meant: nothing was begun.
     Settings(String),
     /// Another run holds the lease: nothing was begun.
-    Held { holder: String, until: SystemTime },
+    Held { holder: String, run: RunId, until: SystemTime },
     /// The lease was lost on the way: another run has taken over.
     LeaseLost,
     /// The state belongs to another pair of places.
@@ -75,8 +76,9 @@ impl fmt::Display for SyncError {
         match self {
             SyncError::Store(error) => fmt::Display::fmt(error, f),
             SyncError::Settings(why) | SyncError::Machine(why) => f.write_str(why),
-            SyncError::Held { holder, until } => {
-                write!(f, "another run, {holder}, holds the lease until {}", crate::clock::rfc3339(*until))
+            SyncError::Held { holder, run, until } => {
+                let until = crate::clock::rfc3339(*until);
+                write!(f, "another run, {run} of {holder}, holds the lease until {until}")
             }
             SyncError::LeaseLost => f.write_str("the lease was lost: another run has taken over"),
             SyncError::OtherPlaces { found, wanted } => {

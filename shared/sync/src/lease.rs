@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::error::{Result, SyncError};
 use crate::state::{RunId, State};
 use carnet_objects::Version;
-use carnet_objects::sink::{Condition, WriteOutcome};
+use carnet_objects::sink::{Condition, Deletion, WriteOutcome};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
@@ -79,6 +79,20 @@ impl Lease {
         }
     }
 
+    /// Takes the lease away from a run that is known to be dead, which whoever says so must name. `None`:
+    /// it has no lease (any more).
+    pub async fn break_held(state: &State, run: &RunId) -> Result<Option<Holder>> {
+        let Some((held, version)) = state.get_json::<Holder>(LEASE).await? else { return Ok(None) };
+        if held.run != *run {
+            return Ok(None);
+        }
+        match state.delete(LEASE, Some(&version)).await? {
+            Deletion::Deleted | Deletion::Gone => Ok(Some(held)),
+            // Renewed, so it is not dead; or another took it.
+            Deletion::Changed | Deletion::Conflict => Ok(None),
+        }
+    }
+
     pub fn holder(&self) -> &Holder {
         &self.held
     }
@@ -138,5 +152,5 @@ impl Lease {
 }
 
 fn held_by(found: Holder) -> SyncError {
-    SyncError::Held { holder: found.holder, until: found.expires }
+    SyncError::Held { holder: found.holder, run: found.run, until: found.expires }
 }

@@ -14,6 +14,7 @@
 //! | [`copy`] | one object, or a batch: pinned, digested, conditional, in parts where it is big |
 //! | [`guard`] | how much one run may delete |
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
+//! | [`verify`](mod@verify) | both sides read again and compared |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
@@ -42,6 +43,7 @@ pub mod state;
 pub mod stop;
 pub mod summary;
 mod text;
+pub mod verify;
 
 pub use clock::Clock;
 pub use copy::{BatchReport, BigCopy, Copier, CopyOptions, Foreign, Outcome};
@@ -60,3 +62,4 @@ pub use sort::Scratch;
 pub use state::{RunId, State};
 pub use stop::Stop;
 pub use summary::{Counts, Ending, Summary};
+pub use verify::{Compared, Verified, verify};

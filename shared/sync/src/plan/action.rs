@@ -53,6 +53,8 @@ pub enum Kept {
     Unaddressable,
     /// Gone from the source, but it was at the destination before we were.
     NotWrittenByUs,
+    /// Gone from the source, and the run is not one that deletes.
+    NotAskedToDelete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -64,6 +64,7 @@ pub struct Checkpoint {
 pub struct Planner {
     job: Arc<Job>,
     filter: Filter,
+    delete: bool,
     listing: Listing,
     records: Records<Receipt>,
     /// The next of either stream, where it was read already.
@@ -99,6 +100,7 @@ impl Planner {
             records: manifest.records(&job.state, progress.after.as_deref()),
             job,
             filter,
+            delete: true,
             listing,
             found: None,
             known: None,
@@ -106,6 +108,13 @@ impl Planner {
             records_ended: false,
             progress,
         })
+    }
+
+    /// Whether what is gone from the source is to be deleted.
+    #[must_use]
+    pub fn deleting(mut self, delete: bool) -> Self {
+        self.delete = delete;
+        self
     }
 
     /// The next action, by key. `None`: both streams were read to their end, and the plan is
@@ -126,7 +135,7 @@ impl Planner {
             (Some(Listed::Unaddressable(_)), Some(known)) => {
                 Action::Keep { key: known.key, why: Kept::Unaddressable }
             }
-            (None, Some(known)) => absent(known),
+            (None, Some(known)) => self.absent(known),
             // One of them is the lesser.
             (None, None) => return Ok(None),
         };
@@ -194,6 +203,15 @@ impl Planner {
         }
     }
 
+    /// An object that the manifest has and the source has not.
+    fn absent(&self, known: Receipt) -> Action {
+        match known.origin {
+            Origin::Adopted => Action::Keep { key: known.key, why: Kept::NotWrittenByUs },
+            Origin::Copied if !self.delete => Action::Keep { key: known.key, why: Kept::NotAskedToDelete },
+            Origin::Copied => Action::Delete(Deletion { key: known.key, etag: known.etag, size: known.size }),
+        }
+    }
+
     fn count(&mut self, action: &Action, listed: bool) {
         let Checkpoint { after, tally, actions, deletions, .. } = &mut self.progress;
         tally.listed += u64::from(listed);
@@ -222,13 +240,5 @@ impl Planner {
         let after = after.get_or_insert_default();
         after.clear();
         after.push_str(name);
-    }
-}
-
-/// An object that the manifest has and the source has not.
-fn absent(known: Receipt) -> Action {
-    match known.origin {
-        Origin::Copied => Action::Delete(Deletion { key: known.key, etag: known.etag, size: known.size }),
-        Origin::Adopted => Action::Keep { key: known.key, why: Kept::NotWrittenByUs },
     }
 }

@@ -25,6 +25,8 @@ const WORD_EVERY: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub struct PlanOptions {
     pub filter: FilterSpec,
+    /// What is gone from the source is to be deleted; otherwise it stays, and so does its receipt.
+    pub delete: bool,
     pub batches: BatchLimits,
     /// Ranges of the listing that are read at once.
     pub parallel: usize,
@@ -35,6 +37,7 @@ impl Default for PlanOptions {
     fn default() -> Self {
         Self {
             filter: FilterSpec::default(),
+            delete: true,
             batches: BatchLimits::default(),
             parallel: 4,
             scratch: Scratch::default(),
@@ -153,7 +156,8 @@ async fn go(
     let after = plan.checkpoint.as_ref().and_then(|checkpoint| checkpoint.after.clone());
     let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, after);
     let Some(listing) = stop.or(listing).await.transpose()? else { return Ok(()) };
-    let mut planner = Planner::new(job.clone(), manifest, filter, listing, plan.checkpoint.clone())?;
+    let mut planner = Planner::new(job.clone(), manifest, filter, listing, plan.checkpoint.clone())?
+        .deleting(options.delete);
     let mut cutter = Cutter::new(plan.run.clone(), options.batches, plan.next_batch);
     // One call's pieces are not another's: a call may be made again.
     let stem = format!("runs/{}/deletions/{:08}-{:08x}-", plan.run, plan.next_batch, fastrand::u32(..));
@@ -225,7 +229,8 @@ async fn explained(
 ) -> Result<(), SyncError> {
     let filter = Filter::new(options.filter.clone(), plan.began)?;
     let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, None).await?;
-    let mut planner = Planner::new(job.clone(), manifest, filter, listing, None)?;
+    let mut planner =
+        Planner::new(job.clone(), manifest, filter, listing, None)?.deleting(options.delete);
     while let Some(action) = planner.next().await? {
         each(Some(&action));
     }
