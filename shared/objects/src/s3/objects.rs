@@ -74,7 +74,7 @@ impl S3Bucket {
             let message = format!("{key}: the bytes do not have the CRC32C that the store keeps");
             return Err(Error::new(Hop::Read, Kind::Malformed, &self.target, message));
         }
-        Ok(Got::Object { object, body })
+        Ok(Got::Object { object: Box::new(object), body })
     }
 
     /// Exactly `size` bytes.
