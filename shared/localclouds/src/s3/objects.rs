@@ -193,7 +193,10 @@ fn allow(
 fn range(object: &Object, asked: Option<s3s::dto::Range>) -> S3Result<Range<u64>> {
     match asked {
         None => Ok(0..object.size),
-        Some(asked) => asked.check(object.size).map_err(|_| error::invalid_range()),
+        Some(asked) => {
+            let range = asked.check(object.size).ok().filter(|range| !range.is_empty());
+            range.ok_or_else(error::invalid_range)
+        }
     }
 }
 
