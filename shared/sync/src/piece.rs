@@ -114,8 +114,8 @@ impl Packer {
     }
 }
 
-/// Writes records as numbered pieces.
-pub(crate) struct Pieces<R> {
+/// Writes records, which must ascend, as numbered pieces.
+pub struct Pieces<R> {
     state: State,
     /// Before the number.
     prefix: String,
@@ -207,7 +207,7 @@ impl<R: Record> Lines<R> {
 /// Reads pieces as one ascending stream. Where they overlap, as what two tries of one plan left
 /// behind, their records are merged, and of two with one name the later piece's is taken. A piece is
 /// opened when its turn comes.
-pub(crate) struct Records<R> {
+pub struct Records<R> {
     state: State,
     range: KeyRange,
     /// By their first names, the next at the end; with their place in what was handed in.
