@@ -104,7 +104,8 @@ async fn nothing_is_partial(world: &World, history: &History, foreign: &BTreeMap
 }
 
 async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
-    let world = World::new();
+    let mut world = World::new();
+    world.options.plan.batches.objects = 3;
     let history = History::default();
     let mut others = BTreeMap::new();
     for (name, seed) in foreign {

@@ -43,7 +43,9 @@ pub async fn range(
     number: u32,
 ) -> Result<Merged> {
     let pending = manifest.root.as_ref().map_or(Vec::new(), |root| root.pending.clone());
-    let stem = format!("{run}-{number:05}-");
+    // A run may merge twice (what was left behind, then its own), and a call may be made again: what
+    // one call writes, no other ever writes over.
+    let stem = format!("{run}-{number:05}-{:08x}-", fastrand::u32(..));
     let mut merge = Merge {
         left_behind: harvest.left_behind,
         receipts: Records::within(&job.state, harvest.receipts.clone(), range.clone()),

@@ -47,7 +47,8 @@ const RESTARTS: u32 = 4;
 pub struct CopyOptions {
     /// Up to this size an object is read into memory and put in one piece.
     pub whole_up_to: u64,
-    /// Of big objects; larger where there would be more than 10,000 of them.
+    /// Of big objects; larger where there would be more than 10,000 of them. S3 takes none below
+    /// [`MIN_PART`](carnet_objects::sink::MIN_PART).
     pub part_size: u64,
     pub objects_at_once: usize,
     /// Parts of one object that are under way at once.

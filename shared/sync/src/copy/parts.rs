@@ -1,7 +1,7 @@
 //! Into which parts an object is cut: always the same for the same size, so that another process goes
 //! on with the same parts.
 
-use carnet_objects::sink::{MAX_PARTS, MIN_PART, Part};
+use carnet_objects::sink::{MAX_PARTS, Part};
 use std::ops::Range;
 
 const MIB: u64 = 1 << 20;
@@ -15,8 +15,11 @@ pub(super) struct Parts {
 impl Parts {
     /// Parts of `preferred` bytes, or more where there would be too many of them.
     pub fn new(size: u64, preferred: u64) -> Self {
-        let least = size.div_ceil(u64::from(MAX_PARTS)).div_ceil(MIB) * MIB;
-        Self::of(size, preferred.max(least).max(MIN_PART))
+        let parts = Self::of(size, preferred);
+        if size.div_ceil(parts.part) <= u64::from(MAX_PARTS) {
+            return parts;
+        }
+        Self::of(size, size.div_ceil(u64::from(MAX_PARTS)).div_ceil(MIB) * MIB)
     }
 
     /// Parts as another process has cut them.
@@ -60,7 +63,7 @@ mod tests {
             let parts = Parts::new(size, preferred);
             let count = parts.count();
             prop_assert!((1..=MAX_PARTS).contains(&count));
-            prop_assert!(parts.part_size() >= MIN_PART && parts.part_size() >= preferred);
+            prop_assert!(parts.part_size() >= preferred);
             prop_assert_eq!(parts.range(1).start, 0);
             prop_assert_eq!(parts.range(count).end, size);
             prop_assert!(!parts.range(count).is_empty());

@@ -104,6 +104,8 @@ impl Frail {
     }
 
     async fn call<T>(&self, line: String, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // As a network would: whoever waits for something else gets a turn.
+        tokio::task::yield_now().await;
         if self.dead.load(Ordering::SeqCst) {
             return std::future::pending().await;
         }

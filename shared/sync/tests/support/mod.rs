@@ -5,7 +5,9 @@
 
 mod frail;
 
-pub use frail::{Break, Frail};
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub use frail::Break;
+pub use frail::Frail;
 
 use bytes::Bytes;
 use carnet_objects::memory::{Memory, PutOptions};
