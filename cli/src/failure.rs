@@ -118,7 +118,9 @@ impl Failure {
             Failure::Sync(error) => error.to_string(),
             Failure::Partly(text) | Failure::NotTheSame(text) => text.clone(),
             Failure::Guard { why, .. } => format!("the guard lets nothing be deleted: {why}"),
-            Failure::NoRun(place) => format!("{place} is no destination of a sync yet: no run has left a state there"),
+            Failure::NoRun(place) => {
+                format!("{place} is no destination of a sync yet: no run has left a state there")
+            }
             Failure::NothingToDo => "nothing to do".to_owned(),
         }
     }
@@ -241,10 +243,12 @@ static HELD: Hint = row(
     "wait for the other run; if it is known to be dead, run again with --break-lease and its name",
 );
 static OTHER_PLACES: Hint = row("sync-other-places", "use another prefix, or another place with --state");
-static NEWER: Hint = row("sync-newer-state", "use a version of carnet at least as new as the one that wrote it");
+static NEWER: Hint =
+    row("sync-newer-state", "use a version of carnet at least as new as the one that wrote it");
 static CORRUPT: Hint =
     row("sync-corrupt-state", "restore the file from an older version of it, or begin with a new --state");
-static DISORDER: Hint = row("sync-disorder", "run it again; if it stays so, the store's listing cannot be used");
+static DISORDER: Hint =
+    row("sync-disorder", "run it again; if it stays so, the store's listing cannot be used");
 
 fn hint_of_sync(error: &SyncError) -> Option<&'static Hint> {
     Some(match error {

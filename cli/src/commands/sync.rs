@@ -37,27 +37,27 @@ Examples:
   carnet sync azure://account/container/reports s3://bucket/reports
   carnet sync gs://bucket s3://bucket/copies --exclude '**/*.tmp' --dry-run
   carnet sync gs://bucket s3://bucket/copies --delete --max-delete 50
-  carnet sync gs://bucket s3://bucket/copies --delete --confirm DIGEST    the plan that --dry-run printed
+  carnet sync gs://bucket s3://bucket/copies --delete --confirm DIGEST     as --dry-run printed it
   carnet sync gs://bucket s3://bucket/copies --bandwidth 20MiB --format json
   carnet sync status s3://bucket/copies
 
-What is copied
-  Objects that are new at the source, or have another version there than was copied: never by size or date.
-  A version is pinned while it is read, and S3 checks the CRC32C of what it gets before it is visible. Big
-  objects go in parts; what has arrived is kept, and the next run goes on from it, in whatever process.
-  Ctrl-C and SIGTERM end a run cleanly. A second Ctrl-C ends it at once, and the next run finds what was left.
+What is copied: objects that are new at the source, or have another version there than was copied;
+never by size or date. The version is pinned while it is read, and S3 checks the CRC32C of what it
+gets before anything is visible. Big objects go in parts: what has arrived is kept, and the next run
+goes on from it, in whatever process. Ctrl-C and SIGTERM end a run cleanly; a second signal ends it
+at once, and the next run finds what was left.
 
 Exit codes of this command, beside those of `carnet --help`:
-  0   done: something was copied or deleted, and nothing failed
-  10  nothing to do: the destination is what it should be
-  11  partly failed: some objects failed, the rest is done; the next run tries them again
-  12  refused by the guard: the copies are done, nothing was deleted
-  13  another run holds the lease, or took over: nothing was begun, or the rest is left to it
-  14  --verify found objects that are not the same on both sides
-  130 stopped by a signal: the next run goes on
-  With --dry-run the code is what the run's would be, as far as a plan can tell: 0, 10 or 12.
+  0    done: something was copied or deleted, and nothing failed
+  10   nothing to do: the destination is what it should be
+  11   partly failed: some objects failed, the rest is done; the next run tries them again
+  12   refused by the guard: the copies are done, nothing was deleted
+  13   another run holds the lease, or took over
+  14   --verify found objects that are not the same on both sides
+  130  stopped by a signal: the next run goes on
+With --dry-run it is what the run's would be, as far as a plan can tell: 0, 10 or 12.
 
-docs/sync.md has the mapping of attributes, the files of the state, and what is guaranteed.";
+Attributes, the files of the state, guarantees: docs/sync.md";
 
 /// Copy a container or bucket into S3, and keep the copy as the source is
 ///
@@ -83,16 +83,16 @@ pub struct Args {
     #[command(flatten)]
     options: options::Options,
     /// Print what would be done and why, and the plan's digest; write nothing
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     dry_run: bool,
     /// Afterwards read both sides of every object again, and compare
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Options")]
     verify: bool,
     /// Where the manifest and the lease are kept [default: .carnet-sync/ below DST]
-    #[arg(long, value_name = "s3://BUCKET/FOLDER", value_parser = state_place)]
+    #[arg(long, value_name = "s3://BUCKET/FOLDER", value_parser = state_place, help_heading = "Options")]
     state: Option<PlaceUrl>,
     /// Take the lease from this run, which is known to be dead; the refusal names it
-    #[arg(long, value_name = "RUN", value_parser = run_id, conflicts_with = "dry_run")]
+    #[arg(long, value_name = "RUN", value_parser = run_id, conflicts_with = "dry_run", help_heading = "Options")]
     break_lease: Option<RunId>,
 }
 
@@ -215,12 +215,7 @@ fn stop_at(mut signals: super::Stop) -> Stop {
     stop
 }
 
-fn tell(
-    job: &Job,
-    summary: &Summary,
-    verified: Option<&Verified>,
-    global: &Global,
-) -> Result<(), Failure> {
+fn tell(job: &Job, summary: &Summary, verified: Option<&Verified>, global: &Global) -> Result<(), Failure> {
     let written = match global.format {
         Format::Json => console::stdout().and_then(|mut out| {
             writeln!(out, "{}", summary::json(job, summary, verified)).and_then(|()| out.flush())

@@ -138,11 +138,7 @@ async fn compare(
 }
 
 /// Of all bytes of one version, and how many there are.
-async fn digest(
-    store: &Arc<dyn ObjectSource>,
-    key: &Key,
-    version: &Version,
-) -> Result<(Crc32c, u64), Error> {
+async fn digest(store: &Arc<dyn ObjectSource>, key: &Key, version: &Version) -> Result<(Crc32c, u64), Error> {
     let request = ReadRequest { version: Some(version.clone()), ..ReadRequest::default() };
     let mut reading = read(store.clone(), key, request).await?;
     let (mut crc32c, mut size) = (Crc32c::EMPTY, 0);

@@ -1,6 +1,8 @@
 //! Running the real `carnet` binary as a shell would, with nothing of this process's environment.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod copies;
+
 use carnet_tests::{Stage, binary, secrecy};
 use std::process::Stdio;
 use tokio::process::Command;

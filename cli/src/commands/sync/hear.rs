@@ -96,7 +96,9 @@ impl Hearing {
             Event::PlanningAgain { why } if self.verbose => self.line(&format!("planning again: {why}")),
             Event::Copied { key, .. } if self.verbose => self.line(&format!("copied {}", printable(key))),
             Event::Deleted { key } if self.verbose => self.line(&format!("deleted {}", printable(key))),
-            Event::Gone { key } if self.verbose => self.line(&format!("gone at the source {}", printable(key))),
+            Event::Gone { key } if self.verbose => {
+                self.line(&format!("gone at the source {}", printable(key)))
+            }
             Event::Recovered { run, receipts } if self.verbose => {
                 self.line(&format!("took over {receipts} receipts of {run}"));
             }

@@ -3,9 +3,7 @@
 use super::units;
 use crate::failure::Failure;
 use carnet_objects::sink::{MAX_PART, MIN_PART};
-use carnet_sync::{
-    CopyOptions, FilterSpec, Foreign, Guard, PlanDigest, PlanOptions, RunOptions,
-};
+use carnet_sync::{CopyOptions, FilterSpec, Foreign, Guard, PlanDigest, PlanOptions, RunOptions};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

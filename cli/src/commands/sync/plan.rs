@@ -44,7 +44,10 @@ pub async fn show(job: &Arc<Job>, options: &RunOptions, global: &Global) -> Resu
             return;
         };
         if global.format == Format::Json {
-            keep_error(&mut broken, write_line(&mut out, &json!({ "event": "planned_action", "does": action })));
+            keep_error(
+                &mut broken,
+                write_line(&mut out, &json!({ "event": "planned_action", "does": action })),
+            );
         }
         let (group, name, bytes) = of(action);
         let content = groups.entry(group).or_default();
@@ -84,9 +87,7 @@ pub async fn show(job: &Arc<Job>, options: &RunOptions, global: &Global) -> Resu
     };
     written.map_err(Failure::stdout)?;
     match refusal {
-        Some(refusal) => {
-            Err(Failure::Guard { why: refusal.to_string(), digest: deletions.to_string() })
-        }
+        Some(refusal) => Err(Failure::Guard { why: refusal.to_string(), digest: deletions.to_string() }),
         None if tally.copy + tally.delete == 0 => Err(Failure::NothingToDo),
         None => Ok(()),
     }

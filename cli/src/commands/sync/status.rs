@@ -44,10 +44,13 @@ fn write(out: &mut impl Write, args: &Args, status: &Status) -> io::Result<()> {
     match &status.manifest {
         Some(held) => {
             writeln!(out, "{HEADING}{} -> {}{HEADING:#}", held.source, held.destination)?;
-            fields.push(("manifest", format!("{} in {} shards", summary::held(held.objects, held.bytes), held.shards)));
+            fields.push(("manifest", summary::held(held.objects, held.bytes)));
             fields.push(("written", moment(held.written_at)));
             if held.pending > 0 {
-                fields.push(("pending", format!("{} to be deleted, not confirmed", summary::objects(held.pending))));
+                fields.push((
+                    "pending",
+                    format!("{} to be deleted, not confirmed", summary::objects(held.pending)),
+                ));
             }
         }
         None => writeln!(out, "{HEADING}{}{HEADING:#}, no run has ended yet", args.to)?,
@@ -73,7 +76,12 @@ fn lease(status: &Status) -> String {
     match &status.lease {
         None => "nobody is at work".to_owned(),
         Some(held) if held.expires < SystemTime::now() => {
-            format!("{} of {} had it and did not give it back; it ended {}", held.run, held.holder, moment(held.expires))
+            format!(
+                "{} of {} had it and did not give it back; it ended {}",
+                held.run,
+                held.holder,
+                moment(held.expires)
+            )
         }
         Some(held) => format!("{} of {}, until {}", held.run, held.holder, moment(held.expires)),
     }

@@ -57,7 +57,8 @@ pub fn fields(summary: &Summary) -> Vec<(&'static str, String)> {
         fields.push(("proven", proven));
     }
     if counts.proven_length > 0 {
-        let why = "the length, and S3's checksum of what was read; no digest of the source's own. Receipts say why";
+        let why =
+            "the length, and S3's checksum of what was read; no digest of the source's own. Receipts say why";
         fields.push(("not proven", format!("{}: only {why}", objects(counts.proven_length))));
     }
     if counts.with_dropped > 0 {
@@ -108,7 +109,8 @@ fn proven(counts: &Counts) -> Option<String> {
 }
 
 fn comparison(verified: &Verified) -> String {
-    let mut text = format!("{}, {} on both sides the same", objects(verified.same), units::bytes(verified.bytes));
+    let mut text =
+        format!("{}, {} on both sides the same", objects(verified.same), units::bytes(verified.bytes));
     let others = [
         (verified.source_moved, "changed at the source since"),
         (verified.not_ours, "not what was written"),

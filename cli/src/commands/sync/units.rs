@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// `4096`, `64MiB`, `1.5GiB`, `20MB`. Without a `B`, as in `64M`, the unit is of 1,024.
 pub fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size: write bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB");
+    let wrong =
+        || format!("{text:?} is no size: write bytes, or a number with KiB, MiB, GiB, TiB, kB, MB, GB or TB");
     let (number, unit) = split(text);
     let unit: u64 = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -47,7 +48,8 @@ pub fn age(text: &str) -> Result<Duration, String> {
 /// `name=value`. "Categorizing your storage using tags": a name has at most 128 characters, a value at
 /// most 256.
 pub fn tag(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no tag: write name=value"))?;
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("{text:?} is no tag: write name=value"))?;
     match (name.chars().count(), value.chars().count()) {
         (1..=128, 0..=256) => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a tag's name has 1 to 128 characters, its value at most 256".to_owned()),
@@ -93,7 +95,18 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "MiB", "-1", "1e3", "1.2.3", "12 bytes", "99999999999999999999", "9e99TiB", "20000000TiB", "nan"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "1e3",
+            "1.2.3",
+            "12 bytes",
+            "99999999999999999999",
+            "9e99TiB",
+            "20000000TiB",
+            "nan",
+        ] {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(some_size("0").is_err());

@@ -229,8 +229,7 @@ async fn explained(
 ) -> Result<(), SyncError> {
     let filter = Filter::new(options.filter.clone(), plan.began)?;
     let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, None).await?;
-    let mut planner =
-        Planner::new(job.clone(), manifest, filter, listing, None)?.deleting(options.delete);
+    let mut planner = Planner::new(job.clone(), manifest, filter, listing, None)?.deleting(options.delete);
     while let Some(action) = planner.next().await? {
         each(Some(&action));
     }
