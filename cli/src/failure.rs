@@ -1,7 +1,7 @@
 //! How a run ends badly.
 
 use crate::args::Format;
-use crate::console::{HEADING, WRONG, write_fields};
+use crate::console::{self, HEADING, WRONG, write_fields};
 use carnet_federation::hints::{Hint, Remedy};
 use carnet_federation::{Error, Kind};
 use carnet_sync::SyncError;
@@ -145,8 +145,14 @@ impl Failure {
             value["change"] = hint.advice.into();
             value["help"] = hint.link().into();
         }
-        if let Failure::Guard { digest, .. } = self {
-            value["deletions_digest"] = digest.as_str().into();
+        match self {
+            Failure::Guard { digest, .. } => value["deletions_digest"] = digest.as_str().into(),
+            Failure::Sync(SyncError::Held { holder, run, until }) => {
+                value["run"] = run.as_str().into();
+                value["holder"] = holder.as_str().into();
+                value["until"] = console::rfc3339(*until).into();
+            }
+            _ => {}
         }
         value
     }

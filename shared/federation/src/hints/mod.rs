@@ -6,6 +6,9 @@
 //! exists in `docs/troubleshooting.md`; a test compares the two.
 
 mod google;
+mod s3;
+
+pub use s3::s3;
 
 pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
 
@@ -338,5 +341,6 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(ENTRA.iter().map(|(_, hint)| hint))
         .chain(AWS.iter().map(|(_, hint)| hint))
         .chain(AZURE_BLOB.iter().map(|(_, hint)| hint))
+        .chain(s3::all())
         .chain(google::all())
 }

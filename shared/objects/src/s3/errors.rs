@@ -93,16 +93,18 @@ impl Answer {
         if let (301 | 307 | 400, Some(region)) = (self.status, self.region) {
             error = error.with_presented(format!("the bucket is in {region}"));
         }
-        match self.code {
-            Some(code) => {
-                // The rows of these codes are about STS, but for the credentials themselves.
-                let hint = (kind == Kind::Unauthenticated).then(|| hints::aws(&code)).flatten();
-                let error = error.with_code(code);
-                match hint {
-                    Some(hint) => error.with_hint(hint),
-                    None => error,
-                }
-            }
+        let code = self.code.as_deref();
+        // The rows of STS's codes are about STS, but for the credentials themselves.
+        let hint = match kind {
+            Kind::Unauthenticated => code.and_then(hints::aws),
+            _ => hints::s3(code, self.status),
+        };
+        let error = match self.code {
+            Some(code) => error.with_code(code),
+            None => error,
+        };
+        match hint {
+            Some(hint) => error.with_hint(hint),
             None => error,
         }
     }
