@@ -4,12 +4,14 @@
 # Switches outbound federation on and makes the roles of instances, in the account that the AWS CLI
 # acts in: run it once an account. May be run again. It prints the account's issuer, as a variable that
 # the other clouds' scripts read:
-#   eval "$(sh commands/aws-grant.sh)"
+#   issuers=$(sh commands/aws-grant.sh) && eval "$issuers"
+# PERMISSIONS_BOUNDARY, if set, is the ARN of the policy that bounds the roles it makes.
 #
 # Rights: iam:EnableOutboundWebIdentityFederation, iam:GetOutboundWebIdentityFederationInfo; for roles
-# of instances iam:GetRole, CreateRole, UpdateAssumeRolePolicy, TagRole, PutRolePolicy, PassRole,
-# GetInstanceProfile, CreateInstanceProfile, TagInstanceProfile, AddRoleToInstanceProfile. A service
-# control policy can forbid these, and sts:GetWebIdentityToken itself.
+# of instances iam:GetRole, CreateRole, UpdateAssumeRolePolicy, PutRolePermissionsBoundary, TagRole,
+# GetRolePolicy, PutRolePolicy, DeleteRolePolicy, PassRole, GetInstanceProfile, CreateInstanceProfile,
+# TagInstanceProfile, AddRoleToInstanceProfile. A service control policy can forbid these, and
+# sts:GetWebIdentityToken itself.
 #
 # The functions' roles are made by template.yaml.
 set -eu
@@ -29,12 +31,17 @@ case "$account" in
       aws iam update-assume-role-policy \
         --role-name 'carnet-dev-eu-central-1-operator' \
         --policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}'
+      [ -z "${PERMISSIONS_BOUNDARY:-}" ] ||
+        aws iam put-role-permissions-boundary \
+          --role-name 'carnet-dev-eu-central-1-operator' \
+          --permissions-boundary "$PERMISSIONS_BOUNDARY"
     else
       aws iam create-role \
         --role-name 'carnet-dev-eu-central-1-operator' \
         --description 'operator presents itself to other clouds with it' \
         --assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}' \
         --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=dev' \
+        ${PERMISSIONS_BOUNDARY:+--permissions-boundary "$PERMISSIONS_BOUNDARY"} \
         --query Role.Arn --output text >&2
     fi
     aws iam put-role-policy \
@@ -44,6 +51,7 @@ case "$account" in
     aws iam get-instance-profile --instance-profile-name 'carnet-dev-eu-central-1-operator' >/dev/null 2>&1 ||
       aws iam create-instance-profile \
         --instance-profile-name 'carnet-dev-eu-central-1-operator' \
+        --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=dev' \
         --query InstanceProfile.Arn --output text >&2
     holds=$(aws iam get-instance-profile --instance-profile-name 'carnet-dev-eu-central-1-operator' \
       --query 'InstanceProfile.Roles[].RoleName' --output text)
@@ -57,12 +65,17 @@ case "$account" in
       aws iam update-assume-role-policy \
         --role-name 'carnet-prod-eu-central-1-operator' \
         --policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}'
+      [ -z "${PERMISSIONS_BOUNDARY:-}" ] ||
+        aws iam put-role-permissions-boundary \
+          --role-name 'carnet-prod-eu-central-1-operator' \
+          --permissions-boundary "$PERMISSIONS_BOUNDARY"
     else
       aws iam create-role \
         --role-name 'carnet-prod-eu-central-1-operator' \
         --description 'operator presents itself to other clouds with it' \
         --assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}' \
         --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=prod' \
+        ${PERMISSIONS_BOUNDARY:+--permissions-boundary "$PERMISSIONS_BOUNDARY"} \
         --query Role.Arn --output text >&2
     fi
     aws iam put-role-policy \
@@ -72,6 +85,7 @@ case "$account" in
     aws iam get-instance-profile --instance-profile-name 'carnet-prod-eu-central-1-operator' >/dev/null 2>&1 ||
       aws iam create-instance-profile \
         --instance-profile-name 'carnet-prod-eu-central-1-operator' \
+        --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=prod' \
         --query InstanceProfile.Arn --output text >&2
     holds=$(aws iam get-instance-profile --instance-profile-name 'carnet-prod-eu-central-1-operator' \
       --query 'InstanceProfile.Roles[].RoleName' --output text)
@@ -85,12 +99,17 @@ case "$account" in
       aws iam update-assume-role-policy \
         --role-name 'carnet-prod-eu-west-1-operator' \
         --policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}'
+      [ -z "${PERMISSIONS_BOUNDARY:-}" ] ||
+        aws iam put-role-permissions-boundary \
+          --role-name 'carnet-prod-eu-west-1-operator' \
+          --permissions-boundary "$PERMISSIONS_BOUNDARY"
     else
       aws iam create-role \
         --role-name 'carnet-prod-eu-west-1-operator' \
         --description 'operator presents itself to other clouds with it' \
         --assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}' \
         --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=prod' \
+        ${PERMISSIONS_BOUNDARY:+--permissions-boundary "$PERMISSIONS_BOUNDARY"} \
         --query Role.Arn --output text >&2
     fi
     aws iam put-role-policy \
@@ -100,6 +119,7 @@ case "$account" in
     aws iam get-instance-profile --instance-profile-name 'carnet-prod-eu-west-1-operator' >/dev/null 2>&1 ||
       aws iam create-instance-profile \
         --instance-profile-name 'carnet-prod-eu-west-1-operator' \
+        --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=prod' \
         --query InstanceProfile.Arn --output text >&2
     holds=$(aws iam get-instance-profile --instance-profile-name 'carnet-prod-eu-west-1-operator' \
       --query 'InstanceProfile.Roles[].RoleName' --output text)
@@ -113,12 +133,17 @@ case "$account" in
       aws iam update-assume-role-policy \
         --role-name 'carnet-staging-eu-central-1-operator' \
         --policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}'
+      [ -z "${PERMISSIONS_BOUNDARY:-}" ] ||
+        aws iam put-role-permissions-boundary \
+          --role-name 'carnet-staging-eu-central-1-operator' \
+          --permissions-boundary "$PERMISSIONS_BOUNDARY"
     else
       aws iam create-role \
         --role-name 'carnet-staging-eu-central-1-operator' \
         --description 'operator presents itself to other clouds with it' \
         --assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"}}],"Version":"2012-10-17"}' \
         --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=staging' \
+        ${PERMISSIONS_BOUNDARY:+--permissions-boundary "$PERMISSIONS_BOUNDARY"} \
         --query Role.Arn --output text >&2
     fi
     aws iam put-role-policy \
@@ -128,6 +153,7 @@ case "$account" in
     aws iam get-instance-profile --instance-profile-name 'carnet-staging-eu-central-1-operator' >/dev/null 2>&1 ||
       aws iam create-instance-profile \
         --instance-profile-name 'carnet-staging-eu-central-1-operator' \
+        --tags 'Key=carnet:principal,Value=operator' 'Key=carnet:stage,Value=staging' \
         --query InstanceProfile.Arn --output text >&2
     holds=$(aws iam get-instance-profile --instance-profile-name 'carnet-staging-eu-central-1-operator' \
       --query 'InstanceProfile.Roles[].RoleName' --output text)

@@ -5,7 +5,7 @@
 # roles go with their stacks. Outbound federation stays on, for others may rely on it; off it goes with
 #   aws iam disable-outbound-web-identity-federation
 #
-# Rights: iam:DeleteRolePolicy, RemoveRoleFromInstanceProfile, DeleteInstanceProfile, DeleteRole.
+# Rights: iam:GetRolePolicy, DeleteRolePolicy, RemoveRoleFromInstanceProfile, DeleteInstanceProfile, DeleteRole.
 set -eu
 failed=0
 attempt() {

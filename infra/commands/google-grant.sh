@@ -58,6 +58,12 @@ if gcloud iam workload-identity-pools providers describe 'aws-tokens' \
     --issuer-uri="$ISSUER_123456789012" \
     --workload-identity-pool='carnet' --location=global --project="$PROJECT" \
     --no-disabled
+  found=$(gcloud iam workload-identity-pools providers describe 'aws-tokens' \
+    --workload-identity-pool='carnet' --location=global --project="$PROJECT" --format='value(oidc.allowedAudiences)')
+  if [ -n "$found" ]; then
+    echo "google.providers.aws-tokens allows the audiences $found, and only its own name in carnet.toml: take them away" >&2
+    exit 1
+  fi
 else
   gcloud iam workload-identity-pools providers create-oidc 'aws-tokens' \
     --attribute-mapping='google.subject=assertion.sub' \

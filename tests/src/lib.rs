@@ -99,6 +99,7 @@ impl Stage {
         let text = config(options.functions.as_deref().unwrap_or_default());
         let config =
             Config::parse(&text).unwrap_or_else(|faults| panic!("the test's configuration: {faults:?}"));
+        std::fs::write(folder.path().join("carnet.toml"), text).expect("its file");
         let world = World::from_config(&config, folder.path()).expect("a world");
         let options = Options { folder: folder.path().to_owned(), ..options };
         let local = Local::start(world, options).await.expect("the stand-ins start");
@@ -106,6 +107,11 @@ impl Stage {
         let router = local.shared.faults.wrap_by(google_storage::hop_of, router);
         let plain_storage = server::serve(router, Transport::Plain).await.expect("a listener");
         Self { local, folder, plain_storage }
+    }
+
+    /// What the stand-ins play, as a file.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("carnet.toml")
     }
 
     /// Where blobs and objects are files.
@@ -129,6 +135,7 @@ impl Stage {
         [
             ("AWS_ENDPOINT_URL_STS", state.aws.sts),
             ("AWS_ENDPOINT_URL_S3", state.aws.s3.endpoint),
+            ("AWS_ENDPOINT_URL_LAMBDA", state.aws.lambda),
             ("AWS_REGION", state.aws.region),
             ("AWS_ACCESS_KEY_ID", state.aws.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", state.aws.secret_access_key),

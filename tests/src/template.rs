@@ -4,6 +4,7 @@
 //! taken for something.
 
 use carnet_trust::aws::Policy;
+use regex::Regex;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -80,6 +81,13 @@ impl Deployed {
     }
 }
 
+/// A file of parameters, as SAM reads it: names with texts.
+pub fn parameters(text: &str) -> BTreeMap<String, String> {
+    let documents = Yaml::load_from_str(text).expect("YAML");
+    let Value::Object(entries) = long_form(&documents[0]) else { panic!("no mapping: {text}") };
+    entries.into_iter().map(|(name, value)| (name, value.as_str().expect("a text").to_owned())).collect()
+}
+
 /// YAML's tags as JSON's one-key objects: `!Sub x` is `{"Fn::Sub": "x"}`.
 fn long_form(node: &Yaml<'_>) -> Value {
     match node {
@@ -121,6 +129,11 @@ impl<'a> Resolver<'a> {
                 allowed.is_none_or(|allowed| allowed.iter().any(|one| text(one) == *value)),
                 "{name}={value}"
             );
+            // CloudFormation wants the whole value to match.
+            let pattern =
+                declared[*name]["AllowedPattern"].as_str().map(|pattern| format!("^(?:{pattern})$"));
+            let fits = |pattern: String| Regex::new(&pattern).expect("a pattern").is_match(value);
+            assert!(pattern.is_none_or(fits), "{name}={value} is not what the template allows");
             parameters.insert((*name).to_owned(), json!(value));
         }
         Self { template, target, parameters }

@@ -161,6 +161,7 @@ async fn the_state_file_says_where_everything_is_and_goes_when_it_ends() {
             "/aws/sts",
             "/aws/iam",
             "/aws/issuer",
+            "/aws/lambda",
             "/aws/region",
             "/aws/access_key_id",
             "/aws/secret_access_key",
@@ -242,6 +243,7 @@ async fn a_shell_with_its_exports_reads_blobs_and_calls_the_function() {
         assert!(exports[variable].is_string(), "{variable} in {exports}");
         assert_eq!(exports[variable], state["google"][key], "{variable}");
     }
+    assert_eq!(exports["AWS_ENDPOINT_URL_LAMBDA"], state["aws"]["lambda"]);
     clouds.end("TERM").await;
 }
 

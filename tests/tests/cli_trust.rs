@@ -49,6 +49,11 @@ async fn a_check_says_what_differs_and_writes_nothing() {
     assert!(said.lines().any(|line| line.starts_with("stale") && line.ends_with("old.tf")), "{said}");
     assert!(!said.contains("own.tf"), "files of others are left alone: {said}");
     assert_eq!(std::fs::read_to_string(&azure).expect("it is there"), changed);
+
+    let run = render(&["--prune", "--to", to]).await.ok();
+    assert!(run.text().lines().any(|line| line.starts_with("removed") && line.ends_with("old.tf")));
+    assert!(folder.path().join("own.tf").exists() && !folder.path().join("old.tf").exists());
+    render(&["--check", "--to", to]).await.ok();
 }
 
 #[tokio::test]

@@ -159,7 +159,9 @@ fn nothing_but_the_one_token_can_be_minted() {
 
 #[test]
 fn what_is_optional_adds_permissions_for_lambda_only() {
-    let options: [(&str, &[(&str, &str)], &[&str]); 3] = [
+    /// Its name, its parameters, and the actions that come with it.
+    type Option<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let options: [Option<'_>; 3] = [
         ("X-Ray", &[("XRay", "on")], &["xray:PutTelemetryRecords", "xray:PutTraceSegments"]),
         (
             "VPC",

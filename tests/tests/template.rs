@@ -1,63 +1,65 @@
 //! `template.yaml`, `samconfig.toml` and `carnet.toml` say the same, and what they name fits.
 
 use carnet_federation::error::Kind;
-use carnet_localclouds::World;
 use carnet_tests::repository;
 use carnet_tests::template::{Deployed, Target, Template};
 use carnet_trust::aws::Policy;
-use carnet_trust::config::{Config, ProviderKind};
-use carnet_trust::derive::MAX_ROLE_NAME;
+use carnet_trust::config::{Config, Place, ProviderKind};
+use carnet_trust::derive::{Deployment, MAX_ROLE_NAME};
+use carnet_trust::entra::MAX_CREDENTIALS;
 use carnet_trust::google::MAX_SUBJECT_BYTES;
+use carnet_trust::render::parameters::FUNCTIONS;
+use carnet_trust::render::{self, Plan, plan};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A function, its place in the template, and which variable of it is which parameter.
-const FUNCTIONS: [(&str, &str, &[(&str, &str)]); 2] = [
-    (
-        "blob-api",
-        "BlobApi",
-        &[
-            ("CARNET_PLACES", "Places"),
-            ("AZURE_TENANT_ID", "TenantId"),
-            ("AZURE_CLIENT_ID", "ClientId"),
-            ("CARNET_AZURE_CLOUD", "AzureCloud"),
-        ],
-    ),
-    (
-        "gcs-api",
-        "GcsApi",
-        &[
-            ("CARNET_PLACES", "GooglePlaces"),
-            ("CARNET_GOOGLE_AUDIENCE", "GoogleAudience"),
-            ("CARNET_GOOGLE_TOKEN_AUDIENCE", "GoogleTokenAudience"),
-            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "GoogleProof"),
-            ("CARNET_GOOGLE_SERVICE_ACCOUNT", "GoogleServiceAccount"),
-        ],
-    ),
-];
-
+const BOTH: [ProviderKind; 2] = [ProviderKind::Oidc, ProviderKind::Aws];
 /// Two that a stack is likely in; the second's name is as long as any region's is.
 const REGIONS: [&str; 2] = ["eu-central-1", "ap-southeast-2"];
+
+/// A function of the configuration, as the template calls it.
+fn logical(function: &str) -> &'static str {
+    match function {
+        "blob-api" => "BlobApi",
+        "gcs-api" => "GcsApi",
+        other => panic!("{other} is not in the template"),
+    }
+}
 
 fn example() -> Config {
     let text = std::fs::read_to_string(repository().join("carnet.toml")).expect("carnet.toml");
     Config::parse(&text).unwrap_or_else(|faults| panic!("carnet.toml: {faults:?}"))
 }
 
-/// What the configuration says of each function, as the template's parameters.
-fn parameters(config: &Config) -> Vec<(&'static str, String)> {
-    let world = World::from_config(config, repository()).expect("a world");
-    let named = FUNCTIONS.iter().flat_map(|(function, _, names)| names.iter().map(move |n| (*function, n)));
-    named
-        .filter_map(|(function, (variable, parameter))| {
-            Some((*parameter, world.functions.get(function)?.environment.get(*variable)?.clone()))
-        })
-        .collect()
+/// The example in which Google takes proofs of that kind only.
+fn with_proof(kind: ProviderKind) -> Config {
+    let mut config = example();
+    let google = config.google.as_mut().expect("[google]");
+    let provider = google.providers.iter().find(|(_, provider)| provider.kind == kind);
+    let name = provider.expect("a provider of each kind").0.clone();
+    let principals = config.functions.values_mut().chain(config.instances.values_mut());
+    for principal in principals.filter(|principal| principal.google_provider.is_some()) {
+        principal.google_provider = Some(name.clone());
+    }
+    config
+}
+
+/// The example without stages: `[aws]` alone.
+fn only_aws() -> Config {
+    Config { stages: BTreeMap::new(), ..example() }
+}
+
+/// The parameters that are rendered for a stage.
+fn rendered(config: &Config, stage: &str) -> BTreeMap<String, String> {
+    let documents = render::render(config, render::Kind::Parameters).expect("written");
+    let path = format!("parameters/{stage}.yaml");
+    let document = documents.into_iter().find(|document| document.path == path).expect(&path);
+    carnet_tests::template::parameters(&document.text)
 }
 
 fn deploy(config: &Config, more: &[(&str, &str)]) -> Deployed {
-    let parameters = parameters(config);
-    let parameters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
+    let parameters = rendered(config, &config.aws.stack);
+    let parameters = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     deploy_with(config, &parameters.chain(more.iter().copied()).collect::<Vec<_>>())
 }
 
@@ -67,32 +69,45 @@ fn deploy_with(config: &Config, parameters: &[(&str, &str)]) -> Deployed {
     Template::load().deploy(&target)
 }
 
-/// The example in which both providers are of one kind.
-fn with_proof(kind: ProviderKind) -> Config {
-    let mut config = example();
-    let google = config.google.as_mut().expect("[google]");
-    let provider = google.providers.iter().find(|(_, provider)| provider.kind == kind);
-    let name = provider.expect("a provider of each kind").0.clone();
-    config.functions.get_mut("gcs-api").expect("gcs-api").google_provider = Some(name);
-    config
+/// A stage in a region, as `sam deploy` makes it from what is rendered.
+fn deploy_stage(config: &Config, deployment: &Deployment) -> Deployed {
+    let parameters = rendered(config, deployment.stage.as_ref().expect("a stage"));
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    deploy_with(&deployment.config, &parameters)
+}
+
+/// Each function of each stage in each region, deployed, with what the far sides were told of it.
+fn each_function(kind: ProviderKind, check: impl Fn(&Deployment, &str, &Deployed, &Plan)) {
+    let config = with_proof(kind);
+    let plan = Plan::of(&config);
+    let mut count = 0;
+    for deployment in config.deployments() {
+        let deployed = deploy_stage(&config, &deployment);
+        assert_eq!(deployed.refusals, Vec::<String>::new());
+        for function in config.functions.keys() {
+            check(&deployment, function, &deployed, &plan);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 8, "two functions, in three stages, one of them in two regions");
 }
 
 #[test]
-fn roles_and_what_they_may_mint_are_those_the_trust_is_derived_from() {
-    for kind in [ProviderKind::Oidc, ProviderKind::Aws] {
-        let config = with_proof(kind);
-        let deployed = deploy(&config, &[]);
-        assert_eq!(deployed.refusals, Vec::<String>::new());
-        for (function, logical, _) in FUNCTIONS {
-            let role = format!("{logical}Role");
-            assert_eq!(deployed.properties(&role)["RoleName"], config.role_name(function));
-            assert_eq!(deployed.properties(logical)["Role"], config.role_arn(function));
-            assert_eq!(deployed.outputs[&format!("{role}Arn")]["Value"], config.role_arn(function));
-            let derived = config.mint_policy(&config.functions[function]);
+fn roles_and_what_they_may_mint_are_those_that_were_rendered() {
+    for kind in BOTH {
+        each_function(kind, |deployment, function, deployed, plan| {
+            let role = format!("{}Role", logical(function));
+            let name = deployed.properties(&role)["RoleName"].as_str().expect("a name");
+            let rendered = &plan.accounts[&deployment.config.aws.account].roles[name];
+            assert_eq!(rendered.made_by, plan::MadeBy::Template);
+            assert_eq!(rendered.principal, function);
+            assert_eq!(rendered.arn, deployed.outputs[&format!("{role}Arn")]["Value"]);
+            assert_eq!(rendered.arn, deployed.properties(logical(function))["Role"]);
             let minting = deployed.policies(&role).into_iter().find(mints);
-            let conditions = |policy: Policy| policy.statement.0[0].condition.clone();
-            assert_eq!(minting.map(conditions), derived.map(conditions), "{function}, {kind:?}");
-        }
+            let conditions = |policy: &Policy| policy.statement.0[0].condition.clone();
+            let meant = rendered.mint_policy.as_ref().map(conditions);
+            assert_eq!(minting.as_ref().map(conditions), meant, "{name}, {kind:?}");
+        });
     }
 }
 
@@ -101,98 +116,172 @@ fn mints(policy: &Policy) -> bool {
 }
 
 #[test]
-fn the_far_sides_trust_the_subject_and_audience_that_the_roles_present() {
-    let config = example();
-    let deployed = deploy(&config, &[]);
-    let arn = deployed.outputs["BlobApiRoleArn"]["Value"].as_str().expect("an ARN");
-    let credentials = config.federated_credentials("https://issuer.example");
-    let credential = credentials.values().flatten().find(|credential| credential.subject == arn);
-    let audience = &deployed.properties("BlobApi")["Environment"]["Variables"]["CARNET_AZURE_AUDIENCE"];
-    assert_eq!(credential.expect("a credential for the role").audiences, [audience.as_str().unwrap()]);
+fn entra_trusts_the_subject_and_audience_that_blob_api_presents() {
+    each_function(ProviderKind::Oidc, |deployment, function, deployed, plan| {
+        if function != "blob-api" {
+            return;
+        }
+        let subject = &deployed.outputs["BlobApiRoleArn"]["Value"];
+        let variables = &deployed.properties("BlobApi")["Environment"]["Variables"];
+        let azure = plan.azure.as_ref().expect("azure");
+        let identities: Vec<_> = azure
+            .identities
+            .values()
+            .filter(|identity| identity.credentials.iter().any(|credential| credential.subject == *subject))
+            .collect();
+        let [identity] = identities[..] else { panic!("{subject} is {} identities", identities.len()) };
+        assert_eq!(identity.client_id, variables["AZURE_CLIENT_ID"]);
+        assert_eq!(azure.tenant_id, variables["AZURE_TENANT_ID"]);
+        assert_eq!(azure.audience, variables["CARNET_AZURE_AUDIENCE"]);
+        let of_role = identity.credentials.iter().filter(|credential| credential.subject == *subject);
+        let accounts: Vec<_> = of_role.map(|credential| &credential.account).collect();
+        assert_eq!(accounts, [&deployment.config.aws.account], "one credential, with this account's issuer");
+        for container in containers(&deployment.config, function) {
+            assert!(identity.containers.contains(&container), "{container:?}");
+        }
+    });
+}
 
-    let arn = deployed.outputs["GcsApiRoleArn"]["Value"].as_str().expect("an ARN");
-    let identity = config.google_identity("gcs-api").expect("a provider").expect("let in");
-    assert_eq!(identity.subject, arn);
-    let provider = config.functions["gcs-api"].google_provider.as_ref().expect("a provider");
-    let audience = &deployed.properties("GcsApi")["Environment"]["Variables"]["CARNET_GOOGLE_AUDIENCE"];
-    assert_eq!(*audience, config.google.as_ref().expect("[google]").audience(provider));
+fn containers(config: &Config, function: &str) -> Vec<plan::Container> {
+    let places = config.functions[function].reads.iter().map(|name| &config.places[name]);
+    let container = |place: &Place| match place {
+        Place::Azure { account, container, .. } => {
+            Some(plan::Container { account: account.clone(), container: container.clone() })
+        }
+        Place::Google { .. } => None,
+    };
+    places.filter_map(container).collect()
+}
+
+#[test]
+fn google_lets_in_what_gcs_api_presents_and_lets_it_read() {
+    for kind in BOTH {
+        each_function(kind, |deployment, function, deployed, plan| {
+            if function != "gcs-api" {
+                return;
+            }
+            let variables = &deployed.properties("GcsApi")["Environment"]["Variables"];
+            let google = plan.google.as_ref().expect("google");
+            let audience = variables["CARNET_GOOGLE_AUDIENCE"].as_str().expect("an audience");
+            let (pool, id) = audience.rsplit_once("/providers/").expect("a provider");
+            assert_eq!(pool, format!("//iam.googleapis.com/{}", google.pool_name));
+            assert_eq!(google.providers[id].kind, kind);
+            assert_eq!(google.providers[id].account, deployment.config.aws.account);
+
+            let role = deployed.outputs["GcsApiRoleArn"]["Value"].as_str().expect("an ARN");
+            let subject = match kind {
+                ProviderKind::Oidc => role.to_owned(),
+                ProviderKind::Aws => {
+                    let name = role.rsplit_once('/').expect("a role").1;
+                    format!("{}:{name}", deployment.config.aws.account)
+                }
+            };
+            assert!(subject.len() <= MAX_SUBJECT_BYTES);
+            let member = format!("principal://iam.googleapis.com/{}/subject/{subject}", google.pool_name);
+            assert!(
+                google.buckets["carnet-demo-archive"].contains(&member),
+                "{member}: {:?}",
+                google.buckets
+            );
+        });
+    }
 }
 
 #[test]
 fn functions_are_given_what_the_configuration_says_of_them() {
-    for kind in [ProviderKind::Oidc, ProviderKind::Aws] {
-        let config = with_proof(kind);
-        let deployed = deploy(&config, &[]);
-        let world = World::from_config(&config, repository()).expect("a world");
-        for (function, logical, _) in FUNCTIONS {
-            let variables = &deployed.properties(logical)["Environment"]["Variables"];
-            for (name, value) in &world.functions[function].environment {
-                assert_eq!(variables[name], *value, "{function}: {name}");
+    for kind in BOTH {
+        each_function(kind, |deployment, function, deployed, _| {
+            let variables = &deployed.properties(logical(function))["Environment"]["Variables"];
+            let told = deployment.config.environment(&deployment.config.functions[function]);
+            assert!(told.len() >= 3, "{told:?}");
+            for (name, value) in told {
+                assert_eq!(variables[&name], value, "{function}: {name}");
             }
-        }
+            assert_eq!(
+                deployed.properties(logical(function))["FunctionName"],
+                deployment.function_name(function)
+            );
+        });
     }
 }
 
-/// The stages of samconfig.toml, and the names of their stacks.
-fn stages() -> BTreeMap<String, String> {
+#[test]
+fn sam_deploys_each_stage_of_the_configuration_with_what_is_rendered_for_it() {
     let text = std::fs::read_to_string(repository().join("samconfig.toml")).expect("samconfig.toml");
-    let stages: toml::Table = text.parse().expect("TOML");
-    let stack = |stage: &toml::Value| {
-        Some(stage.get("deploy")?.get("parameters")?.get("stack_name")?.as_str()?.to_owned())
-    };
-    stages.iter().filter_map(|(name, stage)| Some((name.clone(), stack(stage)?))).collect()
+    let sam: toml::Table = text.parse().expect("TOML");
+    let config = example();
+    let stages = sam.iter().filter_map(|(name, stage)| Some((name, stage.get("deploy")?.get("parameters")?)));
+    let stages: BTreeMap<_, _> = stages.collect();
+    assert!(stages.keys().copied().eq(config.stages.keys()), "{:?}", stages.keys());
+    for (name, parameters) in stages {
+        let stage = &config.stages[name];
+        assert_eq!(parameters["stack_name"].as_str(), Some(stage.stack.as_str()));
+        assert_eq!(parameters["region"].as_str(), Some(stage.regions[0].as_str()));
+        let overrides = parameters["parameter_overrides"].as_array().expect("a list");
+        assert_eq!(overrides[0].as_str(), Some(format!("file://infra/parameters/{name}.yaml").as_str()));
+    }
 }
 
 #[test]
 fn names_of_every_stage_and_region_fit() {
-    let stages = stages();
-    assert_eq!(stages.keys().map(String::as_str).collect::<Vec<_>>(), ["dev", "prod", "staging"]);
-    let mut roles = BTreeSet::new();
-    for (region, stack) in REGIONS.iter().flat_map(|region| stages.values().map(move |stack| (region, stack)))
-    {
-        for kind in [ProviderKind::Oidc, ProviderKind::Aws] {
-            let mut config = with_proof(kind);
-            (config.aws.region, config.aws.stack) = (region.to_string(), stack.clone());
+    for kind in BOTH {
+        let mut config = with_proof(kind);
+        for stage in config.stages.values_mut() {
+            stage.regions = REGIONS.map(str::to_owned).to_vec();
+        }
+        let mut roles = BTreeSet::new();
+        for deployment in config.deployments() {
             for (name, _) in config.principals() {
-                assert!(config.role_name(name).len() <= MAX_ROLE_NAME, "{}", config.role_name(name));
-                roles.insert(config.role_name(name));
-                let identity = config.google_identity(name).map(|identity| identity.expect("let in"));
+                let role = deployment.config.role_name(name);
+                assert!(role.len() <= MAX_ROLE_NAME, "{role}");
+                roles.insert(role);
+                let identity = deployment.google_identity(name).map(|identity| identity.expect("let in"));
                 assert!(identity.is_none_or(|identity| identity.subject.len() <= MAX_SUBJECT_BYTES));
             }
         }
+        assert_eq!(config.stages.len(), 3);
+        let principals = config.principals().count();
+        assert_eq!(roles.len(), principals * REGIONS.len() * 3, "no two share a name: {roles:?}");
+        let plan = Plan::of(&config);
+        for (name, identity) in &plan.azure.expect("azure").identities {
+            assert!(identity.credentials.len() <= MAX_CREDENTIALS, "{name}");
+            assert_eq!(identity.credentials.len(), 2 * REGIONS.len() * 3, "a function and an instance");
+        }
     }
-    let principals = example().principals().count();
-    assert_eq!(roles.len(), principals * REGIONS.len() * stages.len(), "no two share a name: {roles:?}");
 }
 
 /// The template's head says so.
 #[test]
 fn forty_characters_are_left_for_the_stack() {
-    let mut config = example();
+    let mut config = only_aws();
     config.aws.region = REGIONS[1].to_owned();
     config.aws.stack = "s".repeat(40);
     let fits = |config: &Config, function| config.role_name(function).len() <= MAX_ROLE_NAME;
-    for (function, _, _) in FUNCTIONS {
+    for function in FUNCTIONS.map(|function| function.name) {
         assert!(fits(&config, function));
         let identity = config.google_identity(function).map(|identity| identity.expect("let in"));
         assert!(identity.is_none_or(|identity| identity.subject.len() <= MAX_SUBJECT_BYTES));
     }
     config.aws.stack.push('s');
-    assert!(!FUNCTIONS.iter().all(|(function, _, _)| fits(&config, function)));
+    assert!(!FUNCTIONS.iter().all(|function| fits(&config, function.name)));
 }
 
 #[test]
 fn each_cloud_s_half_stands_alone_and_half_a_half_is_refused() {
-    let config = example();
-    let given = parameters(&config);
+    let config = only_aws();
+    let given = rendered(&config, "carnet");
     let only = |half: usize| -> Vec<(&str, &str)> {
-        let names: Vec<&str> = FUNCTIONS[half].2.iter().map(|(_, parameter)| *parameter).collect();
-        given.iter().filter(|(name, _)| names.contains(name)).map(|(n, v)| (*n, v.as_str())).collect()
+        let names: Vec<&str> = FUNCTIONS[half].parameters.iter().map(|(_, parameter)| *parameter).collect();
+        given
+            .iter()
+            .filter(|(name, _)| names.contains(&name.as_str()))
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect()
     };
     for (here, there, path) in [(0, 1, "/azure/"), (1, 0, "/gcs/")] {
         let deployed = deploy_with(&config, &only(here));
         assert_eq!(deployed.refusals, Vec::<String>::new());
-        let absent = FUNCTIONS[there].1;
+        let absent = logical(FUNCTIONS[there].name);
         assert!(
             deployed.resources.keys().chain(deployed.outputs.keys()).all(|name| !name.starts_with(absent))
         );
@@ -211,7 +300,7 @@ fn each_cloud_s_half_stands_alone_and_half_a_half_is_refused() {
 
 #[test]
 fn every_method_is_signed_streamed_and_of_the_right_function() {
-    let deployed = deploy(&example(), &[]);
+    let deployed = deploy(&only_aws(), &[]);
     let paths = deployed.properties("Api")["DefinitionBody"]["paths"].as_object().expect("paths");
     for (path, methods) in paths {
         let function = if path.starts_with("/azure/") { "carnet-blob-api" } else { "carnet-gcs-api" };
@@ -229,7 +318,7 @@ fn every_method_is_signed_streamed_and_of_the_right_function() {
 
 #[test]
 fn what_is_asked_for_reaches_every_resource_it_concerns() {
-    let config = example();
+    let config = only_aws();
     let (key, boundary, topic) = (
         "arn:aws:kms:eu-central-1:123456789012:key/k",
         "arn:aws:iam::123456789012:policy/boundary",
@@ -267,7 +356,7 @@ fn what_is_asked_for_reaches_every_resource_it_concerns() {
 
 #[test]
 fn the_access_log_is_json_and_says_nothing_that_a_header_or_query_does() {
-    let deployed = deploy(&example(), &[]);
+    let deployed = deploy(&only_aws(), &[]);
     let format = deployed.properties("Api")["AccessLogSetting"]["Format"].as_str().expect("a format");
     let line: BTreeMap<String, String> = serde_json::from_str(format).expect("JSON");
     for (name, variable) in line {
@@ -276,14 +365,14 @@ fn the_access_log_is_json_and_says_nothing_that_a_header_or_query_does() {
             assert!(!variable.contains(secret), "{name}: {variable}");
         }
     }
-    let off = deploy(&example(), &[("AccessLog", "off")]);
+    let off = deploy(&only_aws(), &[("AccessLog", "off")]);
     assert!(off.properties("Api").get("AccessLogSetting").is_none());
     assert!(!off.resources.contains_key("ApiLog"));
 }
 
 #[test]
 fn alarms_watch_metrics_that_exist_and_name_rows_that_exist() {
-    let deployed = deploy(&example(), &[]);
+    let deployed = deploy(&only_aws(), &[]);
     let page = std::fs::read_to_string(repository().join("docs/troubleshooting.md")).expect("the page");
     let anchors: BTreeSet<String> = page
         .lines()

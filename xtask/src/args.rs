@@ -8,6 +8,7 @@ pub enum Task {
     Demo { arguments: Vec<OsString> },
     Test { only: Vec<Group> },
     Bench { arguments: Vec<OsString> },
+    Live { arguments: Vec<OsString> },
     Setup,
 }
 
@@ -25,6 +26,7 @@ Tasks:
   demo   Build in the dev profile, then watch a Lambda function read a blob without a key
   test   Run every check that CI runs
   bench  Measure against the limit and against Python; writes target/bench/
+  live   Check what you have deployed, in your own accounts; no other task does that
   setup  Only install the pinned tools that `test` and `bench` use
 
 Options:
@@ -68,6 +70,49 @@ Examples:
 Needs python3 with venv.
 ";
 
+const LIVE: &str = "\
+Runs the end-to-end checks against your own accounts: what carnet.toml states, as it is deployed.
+Says first what it will call and read, then one line a check, then how many ran, passed, failed and
+were NOT RUN. Writes nothing in any cloud; shows no object's contents and no token.
+
+Usage: cargo xtask live [OPTIONS]
+
+Options:
+  --config FILE            The configuration [default: carnet.toml]
+  --stage NAME             The stage, where it has several
+  --region REGION          The region, where the stage has several
+  --api [FUNCTION=]URL     The API's base URL: the stack's output ApiUrl
+  --only CHECKS            Comma-separated: functions, api, machine; without it, all are asked for
+  --object PLACE/KEY       Read this object of the place, whole whatever its size; once a place
+  --as INSTANCE            Take this machine for that instance of carnet.toml, whatever its role
+  --format text|json       [default: text]
+
+Checks:
+  functions  each function's doctor, by Lambda Invoke, and whether what it found is what carnet.toml states
+  api        a call without signature, a page of 10 names, and of the smallest object among them its head,
+             64 KiB, and the whole if that is 1 MiB at most; a version known, a name not there, names refused
+  machine    on an instance of carnet.toml: the `carnet` command's token, ls and cat; that AWS refuses a
+             token that is not granted; that cat and the API give the same bytes
+
+AWS credentials are found as the AWS SDKs find them. The identity needs lambda:InvokeFunction on the
+functions for `functions`, execute-api:Invoke for `api`, and an instance's role for `machine`.
+AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_LAMBDA, proxies and the settings of `carnet` are obeyed.
+
+Exit codes:
+  0  every check that was asked for ran and passed
+  1  a check failed
+  2  the command line or the configuration is wrong; nothing was asked
+  3  nothing failed, but a check that was asked for was not run
+
+Examples:
+  cargo xtask live --stage dev --only functions
+  cargo xtask live --stage dev --only functions,api --api https://a1b2c3.execute-api.eu-central-1.amazonaws.com/live/
+  cargo xtask live --stage prod --region eu-west-1 --object assets/reports/june.csv --format json
+";
+
+/// What `live` takes; each has a value.
+const LIVE_OPTIONS: [&str; 8] = ["config", "stage", "region", "api", "only", "object", "as", "format"];
+
 pub fn parse(mut parser: lexopt::Parser) -> Result<Parsed, lexopt::Error> {
     let task = match parser.next()? {
         None | Some(Short('h') | Long("help")) => return Ok(Parsed::Help(HELP.into())),
@@ -78,13 +123,16 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Parsed, lexopt::Error> {
         "demo" => demo(parser),
         "test" => test(parser),
         "bench" => bench(parser),
+        "live" => live(parser),
         "setup" => no_options(
             parser,
             Task::Setup,
             "Installs the pinned tools into target/tools.\n\nExample:\n  cargo xtask setup\n",
         ),
         "help" => Ok(Parsed::Help(HELP.into())),
-        other => Err(format!("there is no task {other:?}; the tasks are demo, test, bench, setup").into()),
+        other => {
+            Err(format!("there is no task {other:?}; the tasks are demo, test, bench, live, setup").into())
+        }
     }
 }
 
@@ -154,6 +202,20 @@ fn bench(mut parser: lexopt::Parser) -> Result<Parsed, lexopt::Error> {
     Ok(Parsed::Task(Task::Bench { arguments }))
 }
 
+/// Handed on as well: the checks' own program reads the values.
+fn live(mut parser: lexopt::Parser) -> Result<Parsed, lexopt::Error> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    while let Some(argument) = parser.next()? {
+        let option = match argument {
+            Short('h') | Long("help") => return Ok(Parsed::Help(LIVE.into())),
+            Long(name) if LIVE_OPTIONS.contains(&name) => format!("--{name}"),
+            other => return Err(other.unexpected()),
+        };
+        arguments.extend([option.into(), parser.value()?]);
+    }
+    Ok(Parsed::Task(Task::Live { arguments }))
+}
+
 fn no_options(mut parser: lexopt::Parser, task: Task, help: &str) -> Result<Parsed, lexopt::Error> {
     match parser.next()? {
         None => Ok(Parsed::Task(task)),
@@ -190,8 +252,19 @@ mod tests {
     }
 
     #[test]
+    fn what_live_is_told_is_handed_on() {
+        let arguments = ["live", "--stage=dev", "--object", "assets/-odd", "--only", "api"];
+        let Ok(Parsed::Task(Task::Live { arguments })) = parsed(&arguments) else {
+            panic!("not a live task")
+        };
+        assert_eq!(arguments, ["--stage", "dev", "--object", "assets/-odd", "--only", "api"]);
+        assert!(parsed(&["live", "--stages", "dev"]).is_err() && parsed(&["live", "--stage"]).is_err());
+        assert!(LIVE_OPTIONS.iter().all(|option| LIVE.contains(&format!("  --{option} "))));
+    }
+
+    #[test]
     fn every_task_has_help_with_an_example() {
-        for task in ["demo", "test", "bench", "setup"] {
+        for task in ["demo", "test", "bench", "live", "setup"] {
             let Ok(Parsed::Help(text)) = parsed(&[task, "--help"]) else { panic!("no help for {task}") };
             assert!(text.contains(&format!("cargo xtask {task}")), "{text}");
         }

@@ -3,7 +3,7 @@
 //! | module | what happens there |
 //! |---|---|
 //! | [`args`] | the command line and its help |
-//! | [`demo`], [`test`], [`bench`] | the tasks, as lists of steps |
+//! | [`demo`], [`test`], [`bench`], [`live`] | the tasks, as lists of steps |
 //! | [`steps`] | runs steps, times them, reports |
 //! | [`process`] | starts programs: cargo, tools, `carnet local` |
 //! | [`tools`] | pinned Python and Node tools inside `target/tools` |
@@ -11,6 +11,7 @@
 mod args;
 mod bench;
 mod demo;
+mod live;
 mod process;
 mod sam;
 mod shipped;
@@ -36,17 +37,16 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> ExitCode {
+    let succeeded = |()| ExitCode::SUCCESS;
     let outcome = match task {
-        Task::Demo { arguments } => demo::run_all(&arguments),
-        Task::Test { only } => return test::run_chosen(&only),
-        Task::Bench { arguments } => bench::run_all(&arguments),
-        Task::Setup => return test::setup(),
+        Task::Demo { arguments } => demo::run_all(&arguments).map(succeeded),
+        Task::Test { only } => Ok(test::run_chosen(&only)),
+        Task::Bench { arguments } => bench::run_all(&arguments).map(succeeded),
+        Task::Live { arguments } => live::run_all(&arguments),
+        Task::Setup => Ok(test::setup()),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("xtask: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|why| {
+        eprintln!("xtask: {why}");
+        ExitCode::FAILURE
+    })
 }

@@ -2,7 +2,7 @@
 
 use crate::steps::Result;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The repository's folder.
@@ -54,8 +54,13 @@ fn is_of_this_package(variable: &str) -> bool {
 
 /// Runs to the end; anything but success is an error that names the program.
 pub fn run(command: &mut Command) -> Result {
-    let status = command.status().map_err(|error| cannot_start(command, &error))?;
+    let status = status(command)?;
     if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
+}
+
+/// Runs to the end, however that is.
+pub fn status(command: &mut Command) -> Result<ExitStatus> {
+    command.status().map_err(|error| cannot_start(command, &error))
 }
 
 /// What it prints on standard output.

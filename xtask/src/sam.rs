@@ -1,6 +1,7 @@
 //! SAM: what judges `template.yaml`, and the build of what it deploys.
 
 use crate::process::{output, root, run, target, without_this_package};
+use crate::shipped::Function;
 use crate::steps::Result;
 use crate::tools;
 use std::path::PathBuf;
@@ -40,15 +41,15 @@ pub fn build() -> Result {
 }
 
 /// What would be uploaded.
-pub fn artifact(resource: &str) -> PathBuf {
-    folder().join(resource).join("bootstrap")
+pub fn artifact(function: &Function) -> PathBuf {
+    folder().join(function.resource).join("bootstrap")
 }
 
 /// That the C library of `provided.al2023` has every symbol version the binary asks for.
-pub fn runs_on_al2023(resource: &str) -> Result {
-    let symbols = output(Command::new("objdump").arg("-T").arg(artifact(resource)))?;
+pub fn runs_on_al2023(function: &Function) -> Result {
+    let symbols = output(Command::new("objdump").arg("-T").arg(artifact(function)))?;
     let newest = newest_glibc(&symbols).ok_or("it names no version of glibc")?;
-    println!("    {resource} needs glibc {}.{}, and provided.al2023 has 2.34", newest.0, newest.1);
+    println!("    {} needs glibc {}.{}, and provided.al2023 has 2.34", function.name, newest.0, newest.1);
     if newest <= AL2023_GLIBC {
         Ok(())
     } else {

@@ -9,19 +9,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Function {
     pub name: &'static str,
+    /// Its name in template.yaml.
+    pub resource: &'static str,
     /// In bytes, of the release binary.
     limit: u64,
 }
 
 /// The official Cloud Storage client brings its gRPC half along, used or not: see docs/architecture.md.
-pub const FUNCTIONS: [Function; 2] =
-    [Function { name: "blob-api", limit: 6_000_000 }, Function { name: "gcs-api", limit: 9_000_000 }];
+pub const FUNCTIONS: [Function; 2] = [
+    Function { name: "blob-api", resource: "BlobApi", limit: 6_000_000 },
+    Function { name: "gcs-api", resource: "GcsApi", limit: 9_000_000 },
+];
 
 /// What a function's package must not contain: stand-ins, and another TLS provider than ring.
 const BANNED: [&str; 6] =
     ["carnet-localclouds", "aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys"];
 /// What a function's package must contain once only.
 const SINGLE: [&str; 4] = ["hyper", "reqwest", "rustls", "ring"];
+
+/// The variable by which the tests are told where a function's binary is.
+pub fn variable(function: &Function) -> String {
+    format!("CARNET_BIN_{}", function.name.replace('-', "_").to_uppercase())
+}
 
 /// Runs a check on every function; the faults of all of them in one error.
 pub fn each(check: impl Fn(&Function) -> Result) -> Result {

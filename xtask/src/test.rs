@@ -5,7 +5,7 @@
 
 use crate::process::{LocalClouds, cargo, dev_binary, release_binary, root, run, target};
 use crate::steps::{Result, Steps};
-use crate::{demo, sam, shipped, tools};
+use crate::{demo, live, sam, shipped, tools};
 use std::process::{Command, ExitCode};
 
 /// A part of the checks that can be chosen.
@@ -143,18 +143,12 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     if wants(Group::Build) {
         steps.run("tools: cargo-lambda", || tools::CARGO_LAMBDA.install());
         steps.run("sam build", sam::build);
-        for resource in ["BlobApi", "GcsApi"] {
-            steps.run("glibc", || sam::runs_on_al2023(resource));
-        }
-        steps.run("what sam built, under the emulator", || {
-            let mut command =
-                cargo(&["test", "--package", "carnet-tests", "--test", "rie", "--", "--include-ignored"]);
-            run(command
-                .env("CARNET_BIN_BLOB_API", sam::artifact("BlobApi"))
-                .env("CARNET_RIE_BIN", tools::rie()?))
-        });
+        steps.run("C library of what sam built", || shipped::each(sam::runs_on_al2023));
+        steps.run("what sam built, under the emulator", under_the_emulator);
     }
-    steps.report()
+    let outcome = steps.report();
+    println!("{}", live::NOT_RUN);
+    outcome
 }
 
 /// Installs every pinned tool.
@@ -176,8 +170,7 @@ pub fn setup() -> ExitCode {
 fn end_to_end(tests: &str) -> Result {
     let mut command = cargo(&["test", "--workspace", "--test", tests, "--", "--include-ignored"]);
     for function in &shipped::FUNCTIONS {
-        let variable = format!("CARNET_BIN_{}", function.name.replace('-', "_").to_uppercase());
-        command.env(variable, release_binary(function.name));
+        command.env(shipped::variable(function), release_binary(function.name));
     }
     command
         .env("CARNET_BIN_CARNET", dev_binary("carnet"))
@@ -196,6 +189,14 @@ fn s3_servers(command: &mut Command) -> &mut Command {
     command
         .env("CARNET_MOTO_SERVER", tools::MOTO.program("moto_server"))
         .env("CARNET_RCLONE", tools::RCLONE.program("rclone"))
+}
+
+fn under_the_emulator() -> Result {
+    let mut command = cargo(&["test", "--workspace", "--test", "rie", "--", "--include-ignored"]);
+    for function in &shipped::FUNCTIONS {
+        command.env(shipped::variable(function), sam::artifact(function));
+    }
+    run(command.env("CARNET_RIE_BIN", tools::rie()?))
 }
 
 fn python_clients() -> Result {

@@ -11,7 +11,7 @@ use crate::faults::{Faults, Hop, Rule, control};
 use crate::google::bearer::Seal;
 use crate::issuers::Issuers;
 use crate::jwt::{KeyError, Keys};
-use crate::lambda::{Function, LogSink};
+use crate::lambda::{self, Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
@@ -172,13 +172,20 @@ impl Local {
         let ca_file = state::write_ca(&options.folder, &handle.authority.ca_pem())
             .map_err(|e| LocalError::at("writing the CA's certificate", e))?;
 
-        let (listeners, control) = listen(&handle).await?;
+        let (mut listeners, control) = listen(&handle).await?;
         let functions = functions::start(&handle, &options, &ca_file)
             .await
             .map_err(|e| LocalError::at("starting a function", e))?;
 
+        let tls =
+            handle.authority.server_config(&[]).map_err(|e| LocalError::at("making a certificate", e))?;
+        let invoke = lambda::service(&handle, functions.values(), options.check_callers);
+        let invoke = bind(&Transport::Tls(tls)).await?.serve(invoke);
+        let lambda = invoke.base_url.clone();
+        listeners.push(invoke);
+
         let apis = functions.values().map(|f| (f.name().to_owned(), f.base_url().to_owned())).collect();
-        let state = State::of(&handle, ca_file, control, apis);
+        let state = State::of(&handle, ca_file, control, lambda, apis);
         if let Some(path) = &options.state_file {
             state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
         }

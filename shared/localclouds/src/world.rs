@@ -33,6 +33,8 @@ pub struct World {
 /// A Lambda function: what its environment is made of.
 #[derive(Clone, Debug)]
 pub struct Function {
+    /// As the template names it: what Lambda's Invoke is asked for.
+    pub deployed_name: String,
     /// Its role's name.
     pub role: String,
     /// Its own session, among `aws.access_keys`.

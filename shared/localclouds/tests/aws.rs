@@ -456,6 +456,7 @@ async fn the_state_file_says_where_everything_is() {
         "/aws/sts",
         "/aws/iam",
         "/aws/issuer",
+        "/aws/lambda",
         "/aws/region",
         "/aws/access_key_id",
         "/aws/secret_access_key",

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../../carnet.toml");
-const KINDS: [Kind; 3] = [Kind::Terraform, Kind::Commands, Kind::Json];
+const KINDS: [Kind; 4] = [Kind::Terraform, Kind::Commands, Kind::Json, Kind::Parameters];
 
 fn parsed(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|faults| panic!("{faults:?}\n{text}"))
 }
 
-/// Two stages in two accounts, three regions in all.
+/// Three stages in two accounts; one of them in two regions.
 fn two_accounts() -> Config {
     parsed(&EXAMPLE.replace("# account = \"210987654321\"", "account = \"210987654321\""))
 }
@@ -62,17 +62,21 @@ fn infra_is_what_the_example_renders() {
     let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
     let mut expected = BTreeSet::new();
     for document in documents(&parsed(EXAMPLE)) {
-        let path = infra.join(document.path);
+        let path = infra.join(&*document.path);
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(found, document.text, "{}: run `carnet trust render`", path.display());
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o111 != 0, document.executable, "{}", path.display());
         expected.insert(path);
     }
-    let found = [infra.clone(), infra.join("commands")].into_iter().flat_map(|folder| {
-        let entries = std::fs::read_dir(folder).expect("a folder");
-        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file()).collect::<Vec<_>>()
-    });
+    let found =
+        [infra.clone(), infra.join("commands"), infra.join("parameters")].into_iter().flat_map(|folder| {
+            let entries = std::fs::read_dir(folder).expect("a folder");
+            entries
+                .map(|entry| entry.expect("an entry").path())
+                .filter(|path| path.is_file())
+                .collect::<Vec<_>>()
+        });
     let found: BTreeSet<PathBuf> = found.collect();
     assert_eq!(found, expected);
 }
@@ -108,7 +112,7 @@ fn the_credentials_in_terraform_are_those_that_entra_needs() {
             )
         })
         .collect();
-    assert_eq!(written.len(), 6, "two principals, once in dev and twice in prod");
+    assert_eq!(written.len(), 8, "two principals, once in dev and staging, and twice in prod");
     assert_eq!(written, meant);
     let (_, assignment) = blocks(&body, "azurerm_role_assignment").next().expect("a role assignment");
     assert_eq!(string(assignment, "role_definition_name"), "Storage Blob Data Reader");
@@ -187,7 +191,7 @@ fn the_grants_in_terraform_are_those_of_the_configuration() {
     }
     assert_eq!(written("google_storage_bucket_iam_member"), readers);
     assert_eq!(written("google_service_account_iam_member"), users);
-    assert_eq!((readers.len(), users.len()), (4, 3));
+    assert_eq!((readers.len(), users.len()), (5, 4));
     let providers: Vec<&str> =
         blocks(&body, "google_iam_workload_identity_pool_provider").map(|(id, _)| id).collect();
     assert_eq!(providers, ["aws-roles", "aws-roles-210987654321", "aws-tokens", "aws-tokens-210987654321"]);
@@ -211,12 +215,7 @@ fn whatever_is_in_a_text_stays_text() {
     let written =
         attribute(block, "attribute_condition").evaluate(&Context::new()).expect("no reference in it");
     assert_eq!(written, Value::from(provider.condition.clone().unwrap()));
-    let ran = run_with_recorder(
-        &config,
-        "google-grant.sh",
-        "gcloud",
-        "echo 210987654321; case \"$*\" in *describe*) [ \"$2\" != iam ];; esac",
-    );
+    let ran = run_with_recorder(&config, "google-grant.sh", "gcloud", GCLOUD);
     let options: BTreeSet<&str> = ran.iter().flatten().map(String::as_str).collect();
     assert!(
         options.contains(format!("--attribute-condition={}", provider.condition.as_ref().unwrap()).as_str())
@@ -224,8 +223,16 @@ fn whatever_is_in_a_text_stays_text() {
     assert!(options.contains("--attribute-mapping=^;^google.subject=[assertion.sub, 'b'][0]"), "{options:?}");
 }
 
+/// Everything is there, and the project has the number it should have.
+const GCLOUD: &str = "case \"$*\" in *projectNumber*) echo 210987654321;; esac";
+
 /// Runs a script with `tool` replaced: it writes down what it is called with. Each call's words.
 fn run_with_recorder(config: &Config, script: &str, tool: &str, answer: &str) -> Vec<Vec<String>> {
+    record(config, script, tool, answer).unwrap_or_else(|said| panic!("{script}: {said}"))
+}
+
+/// `Err` with what it said, if the script fails.
+fn record(config: &Config, script: &str, tool: &str, answer: &str) -> Result<Vec<Vec<String>>, String> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{script}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -247,13 +254,40 @@ fn run_with_recorder(config: &Config, script: &str, tool: &str, answer: &str) ->
         .env("ISSUER_123456789012", "https://one.example")
         .env("ISSUER_210987654321", "https://two.example");
     let output = command.output().expect("sh runs");
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     let calls = std::fs::read_to_string(calls).expect("calls");
     std::fs::remove_dir_all(&folder).expect("removed");
-    calls
-        .split_terminator('\u{1}')
-        .map(|call| call.split_terminator('\0').map(str::to_owned).collect())
-        .collect()
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let words = |call: &str| call.split_terminator('\0').map(str::to_owned).collect();
+    Ok(calls.split_terminator('\u{1}').map(words).collect())
+}
+
+#[test]
+fn audiences_that_a_provider_should_not_allow_are_found() {
+    let answer = format!("{GCLOUD}; case \"$*\" in *allowedAudiences*) echo https://old.example;; esac");
+    let said = record(&parsed(EXAMPLE), "google-grant.sh", "gcloud", &answer).expect_err("it ends");
+    assert!(said.contains("google.providers.aws-tokens allows the audiences https://old.example"), "{said}");
+}
+
+#[test]
+fn a_role_that_mints_no_more_loses_its_policy() {
+    let text = EXAMPLE.replace(
+        "google_provider = \"aws-tokens\"\ngoogle_service",
+        "google_provider = \"aws-roles\"\ngoogle_service",
+    );
+    let config = parsed(&text.replacen(
+        "reads = [\"assets\", \"archive\"]\nazure_identity = \"asset-reader\"\n",
+        "reads = [\"archive\"]\n",
+        1,
+    ));
+    assert_eq!(config.mint_policy(&config.instances["operator"]), None);
+    let answer = "case \"$*\" in *Account*) echo 123456789012;; esac";
+    for script in ["aws-grant.sh", "aws-revoke.sh"] {
+        let calls = run_with_recorder(&config, script, "aws", answer);
+        let deleted = calls.iter().filter(|call| call[1] == "delete-role-policy").count();
+        assert_eq!(deleted, 4, "{script}");
+    }
 }
 
 #[test]
@@ -303,7 +337,7 @@ fn the_script_for_aws_acts_in_a_known_account_only() {
     let put = calls.iter().filter(|call| call[1] == "put-role-policy");
     let policies =
         put.map(|call| serde_json::from_str::<Policy>(&call[7]).expect("a policy")).collect::<Vec<_>>();
-    assert_eq!(policies.len(), 3, "an instance in dev, and in two regions of prod");
+    assert_eq!(policies.len(), 4, "an instance in dev and staging, and in two regions of prod");
     assert!(
         policies
             .iter()
@@ -328,9 +362,41 @@ fn bash_reads_every_script() {
 }
 
 #[test]
+fn a_stage_s_parameters_are_those_of_its_account() {
+    let config = two_accounts();
+    let prod = text(&config, "parameters/prod.yaml");
+    assert!(
+        prod.lines().any(|line| line.starts_with("GoogleAudience: ") && line.contains("-210987654321\""))
+    );
+    assert!(prod.lines().any(|line| line == "Places: \"assets=azure://carnetdemo/assets\""), "{prod}");
+    let dev = text(&config, "parameters/dev.yaml");
+    assert!(dev.lines().any(|line| line.starts_with("GoogleAudience: ") && line.ends_with("/aws-tokens\"")));
+}
+
+#[test]
+fn without_stages_the_parameters_are_named_like_the_stack_and_only_of_what_is_read() {
+    let start = EXAMPLE.find("[stages.dev]").expect("stages");
+    let end = EXAMPLE.find("[azure]").expect("azure");
+    let text_of = |text: String| text.replace("reads = [\"archive\"]", "reads = []");
+    let config = parsed(&text_of(format!("{}{}", &EXAMPLE[..start], &EXAMPLE[end..])));
+    let parameters = text(&config, "parameters/carnet.yaml");
+    assert!(parameters.contains("\nPlaces: ") && !parameters.contains("Google"), "{parameters}");
+}
+
+#[test]
+fn a_function_that_the_template_does_not_deploy_is_said() {
+    let config = parsed(&EXAMPLE.replace(
+        "[functions.gcs-api]",
+        "[functions.reports]\nreads = [\"assets\"]\nazure_identity = \"asset-reader\"\n\n[functions.gcs-api]",
+    ));
+    assert!(text(&config, "parameters/dev.yaml").contains("\n# functions.reports is none of the template's"));
+}
+
+#[test]
 fn a_cloud_that_is_not_configured_has_no_documents() {
     let aws_only = "[aws]\naccount = \"123456789012\"\nregion = \"eu-central-1\"\nstack = \"carnet\"\n";
-    let paths: Vec<&str> = documents(&parsed(aws_only)).iter().map(|document| document.path).collect();
+    let documents = documents(&parsed(aws_only));
+    let paths: Vec<&str> = documents.iter().map(|document| &*document.path).collect();
     assert_eq!(
         paths,
         [

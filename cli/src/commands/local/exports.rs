@@ -13,6 +13,7 @@ pub fn of(state: &State) -> BTreeMap<&'static str, String> {
         ("AWS_ENDPOINT_URL_STS", state.aws.sts.clone()),
         ("AWS_ENDPOINT_URL_IAM", state.aws.iam.clone()),
         ("AWS_ENDPOINT_URL_S3", state.aws.s3.endpoint.clone()),
+        ("AWS_ENDPOINT_URL_LAMBDA", state.aws.lambda.clone()),
         ("AWS_REGION", state.aws.region.clone()),
         ("AWS_DEFAULT_REGION", state.aws.region.clone()),
         ("AWS_ACCESS_KEY_ID", state.aws.access_key_id.clone()),

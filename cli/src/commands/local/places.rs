@@ -18,6 +18,7 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
         ("AWS STS", state.aws.sts.as_str()),
         ("AWS IAM", &state.aws.iam),
         ("AWS issuer", &state.aws.issuer),
+        ("AWS Lambda", &state.aws.lambda),
         ("Entra", &tenant),
     ];
     let google = [

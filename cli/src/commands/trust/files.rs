@@ -16,6 +16,8 @@ pub enum State {
     Missing,
     /// One of ours that is not rendered any more.
     Stale,
+    /// It was.
+    Removed,
 }
 
 /// A file compared with what it should be.
@@ -32,7 +34,7 @@ pub struct Compared {
 pub fn compare(folder: &Path, documents: &[Document]) -> io::Result<Vec<Compared>> {
     let mut compared = Vec::new();
     for document in documents {
-        let path = folder.join(document.path);
+        let path = folder.join(&*document.path);
         let (state, lines) = match std::fs::read_to_string(&path) {
             Ok(found) if found == document.text => (State::Same, Vec::new()),
             Ok(found) => (State::Differs, first_difference(&found, &document.text)),
@@ -49,7 +51,7 @@ pub fn compare(folder: &Path, documents: &[Document]) -> io::Result<Vec<Compared
 /// Files that bear our mark and that none of `all` is for.
 pub fn stale(folder: &Path, all: &[Document]) -> io::Result<Vec<Compared>> {
     let mut stale = Vec::new();
-    for folder in [folder.to_owned(), folder.join("commands")] {
+    for folder in [folder.to_owned(), folder.join("commands"), folder.join("parameters")] {
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -61,12 +63,14 @@ pub fn stale(folder: &Path, all: &[Document]) -> io::Result<Vec<Compared>> {
     }
     stale.sort();
     let ours = |path: &PathBuf| {
-        let known = all.iter().any(|document| path.ends_with(document.path));
+        let known = all.iter().any(|document| path.ends_with(&*document.path));
         let marked = || {
             std::fs::read_to_string(path)
                 .is_ok_and(|text| text.lines().take(2).any(|line| line == format!("# {MARK}")))
         };
-        path.extension().is_some_and(|kind| kind == "tf" || kind == "sh") && !known && marked()
+        path.extension().is_some_and(|kind| kind == "tf" || kind == "sh" || kind == "yaml")
+            && !known
+            && marked()
     };
     let gone = stale.into_iter().filter(ours);
     Ok(gone.map(|path| Compared { path, state: State::Stale, lines: Vec::new() }).collect())
@@ -74,7 +78,7 @@ pub fn stale(folder: &Path, all: &[Document]) -> io::Result<Vec<Compared>> {
 
 /// Whole or not at all: written beside the file, then put in its place.
 pub fn write(folder: &Path, document: &Document) -> io::Result<()> {
-    let path = folder.join(document.path);
+    let path = folder.join(&*document.path);
     let parent = path.parent().unwrap_or(folder);
     let mode = if document.executable { 0o755 } else { 0o644 };
     let written = || -> io::Result<()> {
@@ -87,6 +91,10 @@ pub fn write(folder: &Path, document: &Document) -> io::Result<()> {
         Ok(())
     };
     written().map_err(|error| in_file(&path, error))
+}
+
+pub fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path).map_err(|error| in_file(path, error))
 }
 
 fn in_file(path: &Path, error: io::Error) -> io::Error {

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  carnet trust render                              carnet.toml to infra/: Terraform, commands, JSON
+  carnet trust render                              carnet.toml to infra/, all of it
   carnet trust render --check                      whether infra/ is what carnet.toml says, e.g. in CI
   carnet trust render --stage prod --to infra/prod one of several stages
+  carnet trust render --prune                      and remove what a cloud or stage that is gone left
   carnet trust render --only commands              only the scripts for aws, az and gcloud
   carnet trust render --only json --to /tmp/trust  what there is to grant, for other programs
 
@@ -22,10 +23,12 @@ Written are, below the folder:
   versions.tf variables.tf aws.tf azure.tf google.tf    for `terraform plan`; files beside them are left alone
   commands/CLOUD-grant.sh commands/CLOUD-revoke.sh      the same with each cloud's own command line
   trust.json                                            the same for programs
+  parameters/STAGE.yaml                                 what the SAM template is told, for `sam deploy`
 
 Each file begins with the rights and organisation policies that its use needs.";
 
-/// Write what carnet.toml states as documents that grant it: Terraform, and commands to grant and to revoke
+/// Write what carnet.toml states as documents that grant it (Terraform, or commands to grant and to
+/// revoke), and as the parameters of the SAM template
 ///
 /// The same configuration gives the same bytes. Each file is written whole or not at all, and only
 /// if it differs. What is known only once it is created (client ids, the issuer) is a reference or
@@ -45,6 +48,9 @@ pub struct Args {
     /// Only this stage of [stages]
     #[arg(long, value_name = "NAME")]
     stage: Option<String>,
+    /// Remove files of ours in the folder that are not rendered any more
+    #[arg(long, conflicts_with_all = ["check", "only"])]
+    prune: bool,
     /// Write nothing; exit with 1 and say what differs, if anything does
     #[arg(long)]
     check: bool,
@@ -55,6 +61,7 @@ enum Only {
     Terraform,
     Commands,
     Json,
+    Parameters,
 }
 
 impl From<Only> for Kind {
@@ -63,13 +70,14 @@ impl From<Only> for Kind {
             Only::Terraform => Kind::Terraform,
             Only::Commands => Kind::Commands,
             Only::Json => Kind::Json,
+            Only::Parameters => Kind::Parameters,
         }
     }
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let config = staged(configuration(&args.config)?, args.stage.as_deref())?;
-    let every = [Only::Terraform, Only::Commands, Only::Json];
+    let every = [Only::Terraform, Only::Commands, Only::Json, Only::Parameters];
     let mut all = Vec::new();
     let mut wanted = Vec::new();
     for kind in every {
@@ -85,6 +93,9 @@ pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     }
     if !args.check {
         write(&args.to, &wanted, &compared)?;
+    }
+    if args.prune {
+        prune(&mut compared).map_err(|error| unread(&args.to, error))?;
     }
     show(args, global, &compared).map_err(Failure::stdout)?;
     let off = compared.iter().filter(|file| file.state != State::Same).count();
@@ -121,6 +132,14 @@ fn write(folder: &Path, documents: &[Document], compared: &[Compared]) -> Result
     Ok(())
 }
 
+fn prune(compared: &mut [Compared]) -> io::Result<()> {
+    for file in compared.iter_mut().filter(|file| file.state == State::Stale) {
+        files::remove(&file.path)?;
+        file.state = State::Removed;
+    }
+    Ok(())
+}
+
 fn show(args: &Args, global: &Global, compared: &[Compared]) -> io::Result<()> {
     if global.quiet && !args.check {
         return Ok(());
@@ -152,6 +171,7 @@ fn checked(state: State) -> Option<&'static str> {
         State::Differs => Some("differs"),
         State::Missing => Some("missing"),
         State::Stale => Some("stale"),
+        State::Removed => Some("removed"),
     }
 }
 
@@ -160,5 +180,6 @@ fn written(state: State) -> Option<&'static str> {
         State::Same => "unchanged",
         State::Differs | State::Missing => "written",
         State::Stale => "stale",
+        State::Removed => "removed",
     })
 }

@@ -8,6 +8,7 @@ use super::resource::matching;
 use super::runtime_api::{Cut, collect};
 use super::spec::{GatewayOptions, ResponseTransferMode};
 use crate::aws::sigv4::{self, SigV4Fault};
+use crate::local::Handle;
 use crate::server::Transport;
 use axum::Router;
 use axum::body::Body;
@@ -72,7 +73,7 @@ impl Gateway {
             return message(StatusCode::FORBIDDEN, "Missing Authentication Token");
         };
         let identity = match self.options.check_sigv4 {
-            true => match signer(&self.pool, parts, body, "execute-api") {
+            true => match signer(self.pool.handle(), parts, body, "execute-api") {
                 Ok(identity) => identity,
                 Err(refusal) => return refusal.into_response(),
             },
@@ -198,12 +199,17 @@ impl Refusal {
 }
 
 /// Who signed, or why the signature does not hold.
-pub(crate) fn signer(pool: &Pool, parts: &Parts, body: &[u8], service: &str) -> Result<Identity, Refusal> {
+pub(crate) fn signer(
+    handle: &Handle,
+    parts: &Parts,
+    body: &[u8],
+    service: &str,
+) -> Result<Identity, Refusal> {
     let (region, account) = {
-        let world = pool.handle().world();
+        let world = handle.world();
         (world.aws.region.clone(), world.aws.account.clone())
     };
-    let principal = sigv4::verify(pool.handle(), parts, body, service, &region).map_err(refusal)?;
+    let principal = sigv4::verify(handle, parts, body, service, &region).map_err(refusal)?;
     Ok(Identity {
         access_key: Some(principal.access_key_id),
         account: Some(account),

@@ -39,6 +39,7 @@ pub use spec::{FunctionSpec, GatewayOptions, ResponseTransferMode};
 
 use crate::local::Handle;
 use crate::server::{self, Listening};
+use axum::Router;
 use bytes::Bytes;
 use pool::Pool;
 use std::io;
@@ -58,10 +59,27 @@ pub async fn start(handle: Handle, spec: FunctionSpec, options: GatewayOptions) 
     let invoke_api = server::bind(options.transport.clone()).await?;
     let pool = Arc::new(Pool::new(handle, spec));
     Ok(Function {
-        invoke_api: invoke_api.serve(invoke_api::router(Arc::clone(&pool), options.check_sigv4)),
+        invoke_api: invoke_api.serve(invoke_router(pool.handle(), [&pool], options.check_sigv4)),
         gateway: gateway.serve(gateway::router(Arc::clone(&pool), options)),
         pool,
     })
+}
+
+/// Lambda as an account has it: one Invoke for all functions.
+pub(crate) fn service<'a>(
+    handle: &Handle,
+    functions: impl IntoIterator<Item = &'a Function>,
+    check_sigv4: bool,
+) -> Router {
+    invoke_router(handle, functions.into_iter().map(|function| &function.pool), check_sigv4)
+}
+
+fn invoke_router<'a>(
+    handle: &Handle,
+    pools: impl IntoIterator<Item = &'a Arc<Pool>>,
+    check_sigv4: bool,
+) -> Router {
+    invoke_api::router(Arc::clone(handle), pools.into_iter().map(Arc::clone).collect(), check_sigv4)
 }
 
 impl Function {

@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct FunctionSpec {
     pub name: String,
+    /// The name that Lambda has it under where a stack deploys it. Invoke takes either.
+    pub deployed_name: String,
     /// Run as `bootstrap` is.
     pub binary: PathBuf,
     /// A role's name in the world.
@@ -32,8 +34,10 @@ pub struct FunctionSpec {
 
 impl FunctionSpec {
     pub fn new(name: impl Into<String>, binary: impl Into<PathBuf>, role: impl Into<String>) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            deployed_name: name.clone(),
+            name,
             binary: binary.into(),
             role: role.into(),
             access_key_id: None,

@@ -20,6 +20,7 @@ pub(super) async fn start(
     for (name, function) in chosen(handle, options)? {
         let Some(binary) = &function.binary else { continue };
         let mut spec = FunctionSpec::new(&name, binary, &function.role);
+        spec.deployed_name = function.deployed_name.clone();
         spec.access_key_id = Some(function.access_key_id.clone());
         spec.env = function.environment.clone();
         spec.env.extend(endpoints(handle, ca_file));
@@ -63,6 +64,8 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
     if let Some(endpoints) = handle.endpoints.get() {
         let blob = format!("{}/{{account}}", endpoints.azure_blob);
         for (name, value) in [
+            // Any other service of AWS that is called is asked for here, and unknown: nothing leaves.
+            ("AWS_ENDPOINT_URL", &endpoints.aws_sts),
             ("AWS_ENDPOINT_URL_STS", &endpoints.aws_sts),
             ("AZURE_AUTHORITY_HOST", &endpoints.entra_authority),
             ("CARNET_AZURE_BLOB_ENDPOINT", &blob),

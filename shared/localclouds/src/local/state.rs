@@ -28,6 +28,8 @@ pub struct AwsState {
     pub sts: String,
     pub iam: String,
     pub issuer: String,
+    /// As `AWS_ENDPOINT_URL_LAMBDA`: Invoke, of every function that runs.
+    pub lambda: String,
     pub region: String,
     pub access_key_id: String,
     pub secret_access_key: String,
@@ -77,6 +79,7 @@ impl State {
         handle: &Handle,
         ca_file: PathBuf,
         control: String,
+        lambda: String,
         functions: BTreeMap<String, String>,
     ) -> State {
         let world = handle.world();
@@ -90,6 +93,7 @@ impl State {
                 sts: url(|e| &e.aws_sts),
                 iam: url(|e| &e.aws_iam),
                 issuer: url(|e| &e.aws_issuer),
+                lambda,
                 region: world.aws.region.clone(),
                 access_key_id: world.operator.clone(),
                 secret_access_key: secret.unwrap_or_default(),

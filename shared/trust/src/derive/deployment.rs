@@ -83,7 +83,7 @@ impl Config {
 impl Deployment {
     /// As the template names it.
     pub fn function_name(&self, function: &str) -> String {
-        format!("{}-{function}", self.config.aws.stack)
+        self.config.function_name(function)
     }
 
     /// In Lambda a session is named like the function, on EC2 like the instance. That one is not

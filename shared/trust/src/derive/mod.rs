@@ -5,10 +5,12 @@
 //! | this one | role names and ARNs, the policy that lets a role mint |
 //! | [`deployment`] | stages: the same functions, deployed several times |
 //! | [`azure`] | federated credentials, role assignments |
+//! | [`environment`] | the variables a program is told its ways by |
 //! | [`google`] | providers, the identity each principal becomes, grants |
 
 pub mod azure;
 pub mod deployment;
+pub mod environment;
 pub mod google;
 
 pub use deployment::{Deployment, only_stage, provider_of_account};
@@ -48,6 +50,11 @@ impl Config {
 
     pub fn role_arn(&self, principal: &str) -> String {
         format!("arn:{}:iam::{}:role/{}", self.partition(), self.aws.account, self.role_name(principal))
+    }
+
+    /// As the template names it: `<stack>-<function>`.
+    pub fn function_name(&self, function: &str) -> String {
+        format!("{}-{function}", self.aws.stack)
     }
 
     pub fn function_arn(&self, function: &str) -> String {

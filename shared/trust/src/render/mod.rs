@@ -5,17 +5,20 @@
 //! | [`plan`] | what there is to grant, over all stages; as JSON it is `trust.json` |
 //! | [`terraform`] | `versions.tf`, `variables.tf`, `aws.tf`, `azure.tf`, `google.tf` |
 //! | [`commands`] | `commands/<cloud>-grant.sh` and `-revoke.sh` |
+//! | [`parameters`] | `parameters/<stage>.yaml`: what `template.yaml` is told |
 //!
 //! The same configuration gives the same bytes. What is not known before it is created (client ids,
 //! the issuer) is a reference of Terraform's or a variable of the shell's.
 
 pub mod commands;
+pub mod parameters;
 pub mod plan;
 pub mod terraform;
 
 pub use plan::Plan;
 
 use crate::config::Config;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What every document begins with, behind a `#`: how to tell one of ours.
@@ -33,12 +36,14 @@ pub enum Kind {
     Terraform,
     Commands,
     Json,
+    /// Of the SAM template.
+    Parameters,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// Below the folder, e.g. `commands/aws-grant.sh`.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     pub text: String,
     /// Whether it is to be run.
     pub executable: bool,
@@ -66,5 +71,6 @@ pub fn render(config: &Config, kind: Kind) -> Result<Vec<Document>, Unwritable> 
         Kind::Terraform => terraform::documents(&plan),
         Kind::Commands => Ok(commands::documents(&plan)),
         Kind::Json => plan.document().map(|document| vec![document]),
+        Kind::Parameters => Ok(parameters::documents(config)),
     }
 }

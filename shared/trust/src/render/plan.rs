@@ -140,7 +140,7 @@ impl Plan {
         const PATH: &str = "trust.json";
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| Unwritable { path: PATH, problem: error.to_string() })?;
-        Ok(Document { path: PATH, text: text + "\n", executable: false })
+        Ok(Document { path: PATH.into(), text: text + "\n", executable: false })
     }
 
     /// The roles that the documents make, with their accounts.

@@ -2,7 +2,7 @@
 
 use super::{WorldError, folder, random};
 use crate::world::{Bucket, Google, Pool, Provider, ServiceAccount};
-use carnet_trust::config::{Config, Principal, ProviderKind};
+use carnet_trust::config::{Config, Principal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -46,40 +46,4 @@ pub(super) fn google(
 fn unique_id() -> Result<String, WorldError> {
     let digits = random::<20>()?.map(|byte| char::from(b'0' + byte % 10));
     Ok(format!("1{}", digits.iter().collect::<String>()))
-}
-
-/// What a principal names as its audience at the security token service.
-pub(super) fn audience(config: &Config, principal: &Principal) -> Option<String> {
-    Some(config.google.as_ref()?.audience(principal.google_provider.as_ref()?))
-}
-
-pub(super) fn service_account(config: &Config, principal: &Principal) -> Option<String> {
-    let account = config.google.as_ref()?.service_accounts.get(principal.google_service_account.as_ref()?)?;
-    Some(account.email.clone())
-}
-
-/// The first audience that the provider allows in place of its name.
-fn token_audience(config: &Config, principal: &Principal) -> Option<String> {
-    let provider = config.google.as_ref()?.providers.get(principal.google_provider.as_ref()?)?;
-    provider.allowed_audiences.first().cloned()
-}
-
-pub(super) fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
-    let kind = config
-        .google
-        .as_ref()
-        .and_then(|google| Some(google.providers.get(principal.google_provider.as_ref()?)?.kind));
-    let token_type = kind.map(|kind| match kind {
-        ProviderKind::Oidc => "jwt".to_owned(),
-        ProviderKind::Aws => "aws4_request".to_owned(),
-    });
-    [
-        ("CARNET_GOOGLE_AUDIENCE", audience(config, principal)),
-        ("CARNET_GOOGLE_TOKEN_AUDIENCE", token_audience(config, principal)),
-        ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", token_type),
-        ("CARNET_GOOGLE_SERVICE_ACCOUNT", service_account(config, principal)),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
 }

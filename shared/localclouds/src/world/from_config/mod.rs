@@ -22,7 +22,6 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);
 /// Something that only the stand-ins need and the configuration leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorldError {
-    NoInstance,
     /// `section` is `containers` or `buckets`.
     NoFolder {
         section: &'static str,
@@ -42,9 +41,6 @@ pub enum WorldError {
 impl std::fmt::Display for WorldError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            WorldError::NoInstance => f.write_str(
-                "no [instances] in the configuration: add [instances.operator], whose role people act as",
-            ),
             WorldError::NoFolder { section, store } => {
                 write!(f, "no folder stands in for {store}: add \"{store}\" to [local.{section}]")
             }
@@ -66,7 +62,8 @@ impl World {
         let base = &std::path::absolute(base)
             .map_err(|_| WorldError::NoBase { base: base.display().to_string() })?;
         let issuer = config.aws.issuer.clone().unwrap_or_else(|| NO_ISSUER_YET.to_owned());
-        let (operator_name, operator) = operator(config)?;
+        let (config, operator_name) = &with_operator(config);
+        let operator = &config.instances[operator_name];
         let mut aws = Aws {
             account: config.aws.account.clone(),
             region: config.aws.region.clone(),
@@ -97,25 +94,23 @@ impl World {
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             functions,
             operator: operator_id,
-            operator_client_id: client_id(config, operator),
-            operator_provider: google::audience(config, operator),
-            operator_service_account: google::service_account(config, operator),
+            operator_client_id: config.client_id(operator).map(str::to_owned),
+            operator_provider: config.google_audience(operator),
+            operator_service_account: config.google_service_account(operator).map(str::to_owned),
         })
     }
 }
 
-/// The instance called `operator`, else the first by name.
-fn operator(config: &Config) -> Result<(&String, &Principal), WorldError> {
-    config
-        .instances
-        .get_key_value("operator")
-        .or_else(|| config.instances.first_key_value())
-        .ok_or(WorldError::NoInstance)
-}
-
-fn client_id(config: &Config, principal: &Principal) -> Option<String> {
-    let identity = config.azure.as_ref()?.identities.get(principal.azure_identity.as_ref()?)?;
-    Some(identity.client_id.clone())
+/// People act as the role of the instance called `operator`, else of the first by name. Where there is
+/// none they have one that may go nowhere.
+fn with_operator(config: &Config) -> (Config, String) {
+    let mut config = config.clone();
+    if config.instances.is_empty() {
+        config.instances.insert("operator".to_owned(), Principal::default());
+    }
+    let first = config.instances.keys().find(|name| *name == "operator").or(config.instances.keys().next());
+    let name = first.cloned().unwrap_or_default();
+    (config, name)
 }
 
 fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, WorldError> {
@@ -188,33 +183,16 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
         };
         aws.access_keys.insert(access_key_id.clone(), key);
         let function = Function {
+            deployed_name: config.function_name(name),
             role: config.role_name(name),
             access_key_id,
             arn: config.function_arn(name),
-            environment: environment(config, principal),
+            environment: config.environment(principal),
             binary: config.local.functions.get(name).map(|path| base.join(path)),
         };
         functions.insert(name.clone(), function);
     }
     Ok(functions)
-}
-
-fn environment(config: &Config, principal: &Principal) -> BTreeMap<String, String> {
-    let places: Vec<String> = principal
-        .reads
-        .iter()
-        .filter_map(|name| Some(format!("{name}={}", config.places.get(name)?)))
-        .collect();
-    let mut environment = google::environment(config, principal);
-    environment.insert("CARNET_PLACES".to_owned(), places.join(","));
-    if let (Some(azure), Some(client_id)) = (&config.azure, client_id(config, principal)) {
-        environment.extend([
-            ("AZURE_TENANT_ID".to_owned(), azure.tenant_id.clone()),
-            ("CARNET_AZURE_CLOUD".to_owned(), azure.cloud.name().to_owned()),
-            ("AZURE_CLIENT_ID".to_owned(), client_id),
-        ]);
-    }
-    environment
 }
 
 fn entra(config: &Config, issuer: &str) -> Entra {

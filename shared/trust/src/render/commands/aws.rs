@@ -15,12 +15,14 @@ const GRANT: &str = "\
 Switches outbound federation on and makes the roles of instances, in the account that the AWS CLI
 acts in: run it once an account. May be run again. It prints the account's issuer, as a variable that
 the other clouds' scripts read:
-  eval \"$(sh commands/aws-grant.sh)\"
+  issuers=$(sh commands/aws-grant.sh) && eval \"$issuers\"
+PERMISSIONS_BOUNDARY, if set, is the ARN of the policy that bounds the roles it makes.
 
 Rights: iam:EnableOutboundWebIdentityFederation, iam:GetOutboundWebIdentityFederationInfo; for roles
-of instances iam:GetRole, CreateRole, UpdateAssumeRolePolicy, TagRole, PutRolePolicy, PassRole,
-GetInstanceProfile, CreateInstanceProfile, TagInstanceProfile, AddRoleToInstanceProfile. A service
-control policy can forbid these, and sts:GetWebIdentityToken itself.
+of instances iam:GetRole, CreateRole, UpdateAssumeRolePolicy, PutRolePermissionsBoundary, TagRole,
+GetRolePolicy, PutRolePolicy, DeleteRolePolicy, PassRole, GetInstanceProfile, CreateInstanceProfile,
+TagInstanceProfile, AddRoleToInstanceProfile. A service control policy can forbid these, and
+sts:GetWebIdentityToken itself.
 
 The functions' roles are made by template.yaml.";
 
@@ -75,35 +77,67 @@ fn switch_on(script: &mut Script, id: &str, account: &Account) {
 }
 
 fn grant_role(script: &mut Script, name: &str, role: &Role) {
-    let trust = option("assume-role-policy-document", &role.ec2_trust().to_string());
-    let name_option = option("role-name", name);
     script.line("");
     script.line(format!("    # instances.{}", role.principal));
-    script.line(format!("    if aws iam get-role {name_option} >/dev/null 2>&1; then"));
-    let update = option("policy-document", &role.ec2_trust().to_string());
-    script.command(6, "aws iam update-assume-role-policy", &[name_option.clone(), update]);
+    grant_role_itself(script, name, role);
+    grant_minting(script, name, role);
+    grant_profile(script, name, role);
+}
+
+fn grant_role_itself(script: &mut Script, name: &str, role: &Role) {
+    let trust = role.ec2_trust().to_string();
+    let name = option("role-name", name);
+    let boundary = "--permissions-boundary \"$PERMISSIONS_BOUNDARY\"";
+    script.line(format!("    if aws iam get-role {name} >/dev/null 2>&1; then"));
+    script.command(
+        6,
+        "aws iam update-assume-role-policy",
+        &[name.clone(), option("policy-document", &trust)],
+    );
+    script.line("      [ -z \"${PERMISSIONS_BOUNDARY:-}\" ] ||");
+    script.command(8, "aws iam put-role-permissions-boundary", &[name.clone(), boundary.to_owned()]);
     script.line("    else");
-    let tags: Vec<String> =
-        role.tags().iter().map(|(key, value)| quoted(&format!("Key={key},Value={value}"))).collect();
     let options = [
-        name_option.clone(),
+        name,
         option("description", &role.description()),
-        trust,
-        format!("--tags {}", tags.join(" ")),
+        option("assume-role-policy-document", &trust),
+        tags(role),
+        format!("${{PERMISSIONS_BOUNDARY:+{boundary}}}"),
         "--query Role.Arn --output text >&2".to_owned(),
     ];
     script.command(6, "aws iam create-role", &options);
     script.line("    fi");
-    if let Some(policy) = &role.mint_policy {
-        // A policy has texts for keys, so writing it as JSON cannot fail.
-        let policy = serde_json::to_string(policy).unwrap_or_default();
-        let options = [name_option, option("policy-name", POLICY), option("policy-document", &policy)];
-        script.command(4, "aws iam put-role-policy", &options);
-    }
+}
+
+fn tags(role: &Role) -> String {
+    let tags = role.tags().into_iter().map(|(key, value)| quoted(&format!("Key={key},Value={value}")));
+    format!("--tags {}", tags.collect::<Vec<_>>().join(" "))
+}
+
+fn grant_minting(script: &mut Script, name: &str, role: &Role) {
+    let Some(policy) = &role.mint_policy else {
+        return unless_gone(script, name, "");
+    };
+    // A policy has texts for keys, so writing it as JSON cannot fail.
+    let policy = serde_json::to_string(policy).unwrap_or_default();
+    let options =
+        [option("role-name", name), option("policy-name", POLICY), option("policy-document", &policy)];
+    script.command(4, "aws iam put-role-policy", &options);
+}
+
+/// A role that mints nothing now may have minted before.
+fn unless_gone(script: &mut Script, name: &str, attempt: &str) {
+    let policy = format!("{} {}", option("role-name", name), option("policy-name", POLICY));
+    script.line(format!("    if aws iam get-role-policy {policy} >/dev/null 2>&1; then"));
+    script.line(format!("      {attempt}aws iam delete-role-policy {policy}"));
+    script.line("    fi");
+}
+
+fn grant_profile(script: &mut Script, name: &str, role: &Role) {
     let profile = option("instance-profile-name", name);
     script.line(format!("    aws iam get-instance-profile {profile} >/dev/null 2>&1 ||"));
     let answer = "--query InstanceProfile.Arn --output text >&2".to_owned();
-    script.command(6, "aws iam create-instance-profile", &[profile.clone(), answer]);
+    script.command(6, "aws iam create-instance-profile", &[profile.clone(), tags(role), answer]);
     script.line(format!("    holds=$(aws iam get-instance-profile {profile} \\"));
     script.line("      --query 'InstanceProfile.Roles[].RoleName' --output text)");
     script.line(format!("    [ \"$holds\" = {} ] ||", quoted(name)));
@@ -115,7 +149,7 @@ Undoes what aws-grant.sh made for instances, in the account that the AWS CLI act
 roles go with their stacks. Outbound federation stays on, for others may rely on it; off it goes with
   aws iam disable-outbound-web-identity-federation
 
-Rights: iam:DeleteRolePolicy, RemoveRoleFromInstanceProfile, DeleteInstanceProfile, DeleteRole.";
+Rights: iam:GetRolePolicy, DeleteRolePolicy, RemoveRoleFromInstanceProfile, DeleteInstanceProfile, DeleteRole.";
 
 fn revoke(plan: &Plan) -> Document {
     let mut script = Script::new("commands/aws-revoke.sh", REVOKE);
@@ -139,6 +173,8 @@ fn revoke_role(script: &mut Script, name: &str, role: &Role) {
     if role.mint_policy.is_some() {
         let options = [role_name.clone(), option("policy-name", POLICY)];
         script.command(4, "attempt aws iam delete-role-policy", &options);
+    } else {
+        unless_gone(script, name, "attempt ");
     }
     let options = [profile.clone(), role_name.clone()];
     script.command(4, "attempt aws iam remove-role-from-instance-profile", &options);

@@ -97,6 +97,18 @@ fn grant_provider(script: &mut Script, google: &Google, id: &str, provider: &Pro
     script.line(format!("  {pool} >/dev/null 2>&1; then"));
     let enabled = options.iter().cloned().chain(["--no-disabled".to_owned()]).collect::<Vec<_>>();
     script.command(2, &format!("{PROVIDERS} update-{kind} {name}"), &enabled);
+    if provider.kind == ProviderKind::Oidc && provider.allowed_audiences.is_empty() {
+        // No document says how gcloud takes a list away, so one that is left over is only found.
+        script.line(format!("  found=$({PROVIDERS} describe {name} \\"));
+        script.line(format!("    {pool} --format='value(oidc.allowedAudiences)')"));
+        script.line("  if [ -n \"$found\" ]; then");
+        let left = format!(
+            "google.providers.{id} allows the audiences $found, and only its own name in carnet.toml"
+        );
+        script.line(format!("    echo \"{left}: take them away\" >&2"));
+        script.line("    exit 1");
+        script.line("  fi");
+    }
     script.line("else");
     script.command(2, &format!("{PROVIDERS} create-{kind} {name}"), &options);
     script.line("fi");

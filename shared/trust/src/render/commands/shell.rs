@@ -71,7 +71,7 @@ impl Script {
     }
 
     pub fn document(self) -> Document {
-        Document { path: self.path, text: self.text, executable: true }
+        Document { path: self.path.into(), text: self.text, executable: true }
     }
 }
 

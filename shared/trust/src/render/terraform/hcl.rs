@@ -42,7 +42,7 @@ impl File {
             let problem = format!("{} {} does not read back as it is", block.identifier(), labels.join("."));
             return Err(unwritable(problem));
         }
-        Ok(Document { path: self.path, text, executable: false })
+        Ok(Document { path: self.path.into(), text, executable: false })
     }
 }
 

@@ -1,0 +1,95 @@
+//! The parameters of `template.yaml`, one document a stage: `sam deploy --parameter-overrides file://…`.
+//!
+//! Only what the configuration states is in them. The rest (memory, alarms, network) is the template's
+//! own, and is given beside them.
+
+use super::{Document, MARK};
+use crate::config::{Config, Principal};
+use crate::derive::Deployment;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// A function of the template, and which of its variables is which parameter.
+pub struct Function {
+    pub name: &'static str,
+    pub parameters: &'static [(&'static str, &'static str)],
+}
+
+/// The functions that the template deploys, each if it reads anything.
+pub const FUNCTIONS: [Function; 2] = [
+    Function {
+        name: "blob-api",
+        parameters: &[
+            ("CARNET_PLACES", "Places"),
+            ("AZURE_TENANT_ID", "TenantId"),
+            ("AZURE_CLIENT_ID", "ClientId"),
+            ("CARNET_AZURE_CLOUD", "AzureCloud"),
+            ("CARNET_AZURE_AUDIENCE", "ExchangeAudience"),
+        ],
+    },
+    Function {
+        name: "gcs-api",
+        parameters: &[
+            ("CARNET_PLACES", "GooglePlaces"),
+            ("CARNET_GOOGLE_AUDIENCE", "GoogleAudience"),
+            ("CARNET_GOOGLE_TOKEN_AUDIENCE", "GoogleTokenAudience"),
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "GoogleProof"),
+            ("CARNET_GOOGLE_SERVICE_ACCOUNT", "GoogleServiceAccount"),
+        ],
+    },
+];
+
+pub(super) fn documents(config: &Config) -> Vec<Document> {
+    // A stage's regions are alike in them.
+    let stages: BTreeMap<String, Deployment> =
+        config.deployments().into_iter().map(|deployment| (name(&deployment), deployment)).collect();
+    stages.into_iter().filter_map(|(name, deployment)| document(&name, &deployment.config)).collect()
+}
+
+/// The stage's, or the stack's where there are no stages.
+fn name(deployment: &Deployment) -> String {
+    deployment.stage.clone().unwrap_or_else(|| deployment.config.aws.stack.clone())
+}
+
+/// `None` if the template would have nothing to deploy.
+fn document(name: &str, config: &Config) -> Option<Document> {
+    let parameters = of_stack(config);
+    if parameters.is_empty() {
+        return None;
+    }
+    let stack = &config.aws.stack;
+    let mut text = format!(
+        "# {MARK}\n#\n# What template.yaml is told in stack {stack}, account {}:\n#   sam deploy --parameter-overrides file://infra/parameters/{name}.yaml …\n",
+        config.aws.account
+    );
+    for other in config.functions.keys().filter(|name| FUNCTIONS.iter().all(|known| known.name != **name)) {
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "#\n# functions.{other} is none of the template's: it is deployed in another way."
+        );
+    }
+    for (name, value) in parameters {
+        let _ = writeln!(text, "{name}: {}", serde_json::Value::from(value));
+    }
+    Some(Document { path: format!("parameters/{name}.yaml").into(), text, executable: false })
+}
+
+/// In the order of the template's functions.
+fn of_stack(config: &Config) -> Vec<(&'static str, String)> {
+    FUNCTIONS
+        .iter()
+        .flat_map(|function| Some(of_function(function, config, config.functions.get(function.name)?)))
+        .flatten()
+        .collect()
+}
+
+fn of_function(function: &Function, config: &Config, principal: &Principal) -> Vec<(&'static str, String)> {
+    let mut environment = config.environment(principal);
+    // A half of the template exists if its places are given.
+    if !environment.contains_key("CARNET_PLACES") {
+        return Vec::new();
+    }
+    let named = function.parameters.iter();
+    named.filter_map(|(variable, parameter)| Some((*parameter, environment.remove(*variable)?))).collect()
+}

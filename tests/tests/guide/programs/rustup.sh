@@ -1,0 +1,1 @@
+[ "$*" = 'target add aarch64-unknown-linux-gnu' ] || refuse "not known here: $*"
