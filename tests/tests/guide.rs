@@ -334,8 +334,14 @@ fn variables_that_are_named_are_read_and_those_of_ours_that_are_read_are_named()
         text.len() > 2 && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
     };
     let configuration = page("docs/configuration.md");
-    let sections =
-        ["## Places (functions)", "## The way to Azure", "## The way to Google", "## The network", "## Logs"];
+    let sections = [
+        "## Places (functions)",
+        "## The way to Azure",
+        "## The way to Google",
+        "## Buckets of S3",
+        "## The network",
+        "## Logs",
+    ];
     let mut named = BTreeSet::new();
     for section in sections {
         let rows = rows(&configuration, section);

@@ -17,19 +17,21 @@ pub enum Group {
     Unit,
     E2e,
     Azurite,
+    S3,
     Rie,
     Python,
     Sam,
     Build,
 }
 
-pub const GROUPS: [Group; 10] = [
+pub const GROUPS: [Group; 11] = [
     Group::Demo,
     Group::Lint,
     Group::Release,
     Group::Unit,
     Group::E2e,
     Group::Azurite,
+    Group::S3,
     Group::Rie,
     Group::Python,
     Group::Sam,
@@ -49,6 +51,7 @@ impl Group {
             Group::Unit => "unit",
             Group::E2e => "e2e",
             Group::Azurite => "azurite",
+            Group::S3 => "s3_servers",
             Group::Rie => "rie",
             Group::Python => "python",
             Group::Sam => "sam",
@@ -62,8 +65,9 @@ impl Group {
             Group::Lint => "formatting, clippy, what the shipped packages may depend on",
             Group::Release => "build what ships, once, and weigh it",
             Group::Unit => "the packages' own tests",
-            Group::E2e => "the real binaries, end to end; includes azurite and rie",
+            Group::E2e => "the real binaries, end to end; includes azurite, s3 and rie",
             Group::Azurite => "of e2e: our Azure source against Azurite, with OAuth over TLS",
+            Group::S3 => "of e2e: our S3 sink against moto and rclone",
             Group::Rie => "of e2e: the real binary under Lambda's Runtime Interface Emulator",
             Group::Python => "the clouds' own Python clients against `carnet local`",
             Group::Sam => "sam validate --lint, cfn-lint and checkov on template.yaml",
@@ -101,6 +105,10 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     if [Group::E2e, Group::Azurite].into_iter().any(wants) {
         steps.run("tools: Azurite", tools::install_azurite);
     }
+    if [Group::E2e, Group::S3].into_iter().any(wants) {
+        steps.run("tools: moto", || tools::MOTO.install());
+        steps.run("tools: rclone", || tools::RCLONE.install());
+    }
     if [Group::E2e, Group::Azurite, Group::Rie, Group::Python].into_iter().any(wants) {
         steps.run("build the command", || run(&mut cargo(demo::BUILD)));
     }
@@ -113,6 +121,13 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     } else {
         for group in [Group::Azurite, Group::Rie].into_iter().filter(|group| wants(*group)) {
             steps.run(group.about(), || end_to_end(group.name()));
+        }
+        if wants(Group::S3) {
+            steps.run(Group::S3.about(), || {
+                let test = Group::S3.name();
+                let arguments = ["test", "--workspace", "--test", test, "--", "--include-ignored"];
+                run(s3_servers(&mut cargo(&arguments)))
+            });
         }
     }
     if wants(Group::Python) {
@@ -146,6 +161,8 @@ pub fn setup() -> ExitCode {
     steps.run("tools: libfaketime", || tools::FAKETIME.install());
     steps.run("tools: checkov", || tools::CHECKOV.install());
     steps.run("tools: cargo-lambda", || tools::CARGO_LAMBDA.install());
+    steps.run("tools: moto", || tools::MOTO.install());
+    steps.run("tools: rclone", || tools::RCLONE.install());
     steps.report()
 }
 
@@ -159,11 +176,19 @@ fn end_to_end(tests: &str) -> Result {
         .env("CARNET_BIN_CARNET", dev_binary("carnet"))
         .env("CARNET_AZURITE_BIN", tools::azurite())
         .env("CARNET_RIE_BIN", tools::rie()?);
+    s3_servers(&mut command);
     // Where it is missing, the one test that needs it says so.
     if let Ok(library) = tools::faketime() {
         command.env("CARNET_FAKETIME_LIB", library);
     }
     run(&mut command)
+}
+
+/// Other people's S3, for the tests of our sink.
+fn s3_servers(command: &mut Command) -> &mut Command {
+    command
+        .env("CARNET_MOTO_SERVER", tools::MOTO.program("moto_server"))
+        .env("CARNET_RCLONE", tools::RCLONE.program("rclone"))
 }
 
 fn under_the_emulator() -> Result {

@@ -27,6 +27,11 @@ pub const CARGO_LAMBDA: Venv =
 /// libfaketime, for the test of a frozen function.
 pub const FAKETIME: Venv = Venv { name: "venv-faketime", lock: "tests/faketime/requirements.lock" };
 
+/// A second implementation of S3.
+pub const MOTO: Venv = Venv { name: "venv-moto", lock: "tests/moto/requirements.lock" };
+/// A third, and the peer that copies are compared with.
+pub const RCLONE: Venv = Venv { name: "venv-rclone", lock: "tests/rclone/requirements.lock" };
+
 impl Venv {
     pub fn folder(&self) -> PathBuf {
         target().join("tools").join(self.name)

@@ -141,6 +141,7 @@ impl Answer {
                 (Kind::NotConfigured, "the bucket is in another region than the one that was asked")
             }
             (_, Some("InternalError" | "ServiceUnavailable")) => (Kind::Unavailable, "the store failed"),
+            (200..=299, None) => (Kind::Malformed, "the store's answer cannot be understood"),
             (304, _) => (Kind::NotModified, "the object is the version at hand"),
             (403, _) => (Kind::Forbidden, "the role's policy, or the bucket's, does not allow this"),
             (404, _) if hop == Hop::List => (Kind::NotFound, "no such bucket"),

@@ -30,7 +30,8 @@ pub enum SinkAbility {
     KeepsChecksums,
     /// The checksum of a whole object is compared when its parts are completed, and so is its size.
     VerifiesWholeObject,
-    /// The checksum of an object that came in parts is kept, and told again.
+    /// The checksum of an object that came in parts is kept, and told again. (One that tells another
+    /// cannot be read back: what is read is compared with it.)
     KeepsWholeObjectChecksum,
     /// [`Condition::Absent`](crate::sink::Condition::Absent).
     IfAbsent,
@@ -40,6 +41,10 @@ pub enum SinkAbility {
     ConditionalCompletion,
     /// Deletes that name a version.
     ConditionalDelete,
+    /// Uploads in parts at all, as the official client reads their answers.
+    Uploads,
+    /// A part of an upload that is over is refused as such, and so is its completion.
+    TellsEndedUploads,
     /// Uploads that are not over can be listed.
     ListsUploads,
     /// The parts that have arrived can be listed.
@@ -58,7 +63,9 @@ pub enum SinkAbility {
 pub async fn run(sink: Arc<dyn ObjectSink>, lacks: &[SinkAbility]) {
     let suite = Suite { sink, lacks };
     objects::run(&suite).await;
-    uploads::run(&suite).await;
+    if suite.can(SinkAbility::Uploads) {
+        uploads::run(&suite).await;
+    }
     listing::run(&suite).await;
 }
 
