@@ -15,6 +15,7 @@
 //! | [`guard`] | how much one run may delete |
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
+//! | [`verify`] | both sides read again and compared |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
@@ -42,6 +43,7 @@ pub mod state;
 pub mod stop;
 pub mod summary;
 mod text;
+pub mod verify;
 
 pub use clock::Clock;
 pub use copy::{BatchReport, BigCopy, Copier, CopyOptions, Foreign, Outcome};
