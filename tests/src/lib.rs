@@ -26,6 +26,7 @@ use carnet_localclouds::server::{self, Listening, Transport};
 use carnet_localclouds::{Local, Options, World, google_storage};
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_objects::google::{Bucket, CloudStorage, SCOPE};
+use carnet_objects::s3::{S3Bucket, S3Settings};
 use carnet_trust::config::Config;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub const CLIENT: &str = "aaaaaaaa-1111-4222-8333-444444444444";
 pub const OBJECT: &str = "bbbbbbbb-1111-4222-8333-444444444444";
 pub const BUCKET: &str = "carnet-test-bucket";
+/// The bucket of S3, empty at first.
+pub const S3_BUCKET: &str = "carnet-test-copies";
 pub const PROJECT: &str = "210987654321";
 pub const SERVICE_ACCOUNT: &str = "reader@carnet-test.iam.gserviceaccount.com";
 
@@ -125,6 +128,7 @@ impl Stage {
         let blob = state.azure.blob[ACCOUNT].replace(ACCOUNT, "{account}");
         [
             ("AWS_ENDPOINT_URL_STS", state.aws.sts),
+            ("AWS_ENDPOINT_URL_S3", state.aws.s3.endpoint),
             ("AWS_REGION", state.aws.region),
             ("AWS_ACCESS_KEY_ID", state.aws.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", state.aws.secret_access_key),
@@ -247,6 +251,19 @@ impl Stage {
         Ok(Arc::new(CloudStorage::new(&self.http(), credential, &endpoint)?.bucket(name)?))
     }
 
+    /// The bucket of S3, through the official client, as the operator.
+    pub async fn s3(&self) -> Result<Arc<S3Bucket>> {
+        self.s3_as(self.access_key(None), S3_BUCKET).await
+    }
+
+    pub async fn s3_as(&self, credentials: Credentials, bucket: &str) -> Result<Arc<S3Bucket>> {
+        let http = self.http();
+        let env: Env = self.env().into_iter().collect();
+        let settings = S3Settings::read(&env, &mut Faults::default()).expect("settings");
+        let session = self.session(&http, credentials).await?;
+        Ok(Arc::new(S3Bucket::new(&http, &session, &settings, bucket)?))
+    }
+
     /// The container, through the official client.
     pub async fn source(&self) -> Result<Arc<AzureBlobs>> {
         self.source_in(CONTAINER).await
@@ -357,6 +374,9 @@ google_service_account = "reader"
 [functions.gcs-api-by-role]
 reads = ["archive"]
 google_provider = "aws-roles"
+
+[local]
+s3_buckets = ["{S3_BUCKET}"]
 
 [local.containers]
 "{ACCOUNT}/{CONTAINER}" = "blobs"

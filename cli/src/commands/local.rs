@@ -24,10 +24,11 @@ Examples:
       --fault 'entra.token=status:429:retry-after=60*2'                two refusals to begin with
 
 A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
-  hops:   aws.sts aws.iam aws.issuer entra.token entra.discovery azure.blob
+  hops:   aws.sts aws.iam aws.issuer aws.s3 entra.token entra.discovery azure.blob
           google.sts google.iam_credentials google.storage google.media
   faults: hang status:CODE html200 malformed-json absurd-expiry expired-token oversize gzip-bomb drip
-          redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset";
+          redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset
+          delay:MILLISECONDS corrupt-request cut-request:BYTES";
 
 /// Run the clouds' stand-ins on loopback: AWS, Azure, Google Cloud, Lambda behind API Gateway
 ///

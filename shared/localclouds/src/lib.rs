@@ -6,6 +6,7 @@
 //! | [`world`] | what exists: accounts, roles, keys, applications, containers. Data only |
 //! | [`local`] | the running whole: starts every listener, writes the state, stops them |
 //! | [`aws`] | STS, the two IAM calls of outbound federation, the issuer's discovery and keys |
+//! | [`s3`] | Amazon S3: conditions, parts, checksums |
 //! | [`entra`] | the token endpoint, discovery, keys |
 //! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
 //! | [`google`] | the security token service, IAM credentials, their access tokens |
@@ -29,6 +30,7 @@ pub mod issuers;
 pub mod jwt;
 pub mod lambda;
 pub mod local;
+pub mod s3;
 pub mod server;
 pub mod tls;
 pub mod world;

@@ -4,7 +4,7 @@ mod functions;
 mod state;
 
 pub use functions::RESOURCES;
-pub use state::{AwsState, AzureState, EntraState, GoogleState, State};
+pub use state::{AwsState, AzureState, EntraState, GoogleState, S3State, State};
 
 use crate::aws::trail::Trail;
 use crate::faults::{Faults, Hop, Rule, control};
@@ -15,7 +15,7 @@ use crate::lambda::{Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
-use crate::{aws, azure_blob, entra, google, google_storage};
+use crate::{aws, azure_blob, entra, google, google_storage, s3};
 use axum::Router;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +39,8 @@ pub struct Shared {
     /// The same, as Google knows them.
     pub google_issuers: Issuers,
     pub authority: Authority,
+    /// What is in the buckets.
+    pub s3: s3::Store,
     /// Where the listeners ended up; filled before any of them answers.
     pub endpoints: OnceLock<Endpoints>,
 }
@@ -50,6 +52,8 @@ pub struct Endpoints {
     pub aws_iam: String,
     /// The `iss` of AWS-issued tokens: its discovery document is below it.
     pub aws_issuer: String,
+    /// The bucket's name follows as the first path segment.
+    pub aws_s3: String,
     /// As `AZURE_AUTHORITY_HOST`.
     pub entra_authority: String,
     /// The account's name follows as the first path segment.
@@ -87,6 +91,7 @@ impl Shared {
             issuers: Issuers::new(client.clone()),
             google_issuers: Issuers::new(client),
             authority,
+            s3: s3::Store::default(),
             endpoints: OnceLock::new(),
         })
     }
@@ -162,6 +167,7 @@ impl Local {
             .map_err(|e| LocalError::at("making keys", e))??;
         let handle: Handle = Arc::new(shared);
         handle.faults.set(options.faults.clone());
+        handle.s3.keep_in(&options.folder);
         start_spreading(&handle, options.spreading);
         let ca_file = state::write_ca(&options.folder, &handle.authority.ca_pem())
             .map_err(|e| LocalError::at("writing the CA's certificate", e))?;
@@ -210,12 +216,13 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let (sts, iam, issuer) = (bind(&tls).await?, bind(&tls).await?, bind(&tls).await?);
     let (entra, blob) = (bind(&tls).await?, bind(&tls).await?);
     let (google_sts, iam_credentials) = (bind(&tls).await?, bind(&tls).await?);
-    let storage = bind(&tls).await?;
+    let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
         aws_iam: iam.base_url.clone(),
         aws_issuer: issuer.base_url.clone(),
+        aws_s3: s3.base_url.clone(),
         entra_authority: entra.base_url.clone(),
         azure_blob: blob.base_url.clone(),
         google_sts: google_sts.base_url.clone(),
@@ -233,6 +240,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         sts.serve(wrapped(Hop::Sts, aws::sts::router)),
         iam.serve(wrapped(Hop::Iam, aws::iam::router)),
         issuer.serve(wrapped(Hop::Issuer, aws::issuer::router)),
+        s3.serve(wrapped(Hop::S3, s3::router)),
         entra.serve(entra::router(handle.clone())),
         blob.serve(wrapped(Hop::Blob, azure_blob::router)),
         google_sts.serve(wrapped(Hop::GoogleSts, google::sts::router)),

@@ -58,6 +58,8 @@ pub struct Aws {
     pub roles: BTreeMap<String, Role>,
     /// By access key id.
     pub access_keys: BTreeMap<String, AccessKey>,
+    /// The account's buckets.
+    pub s3_buckets: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]

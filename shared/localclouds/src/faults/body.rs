@@ -1,7 +1,9 @@
-//! The true answer's body, spoilt on its way.
+//! Bodies spoilt on their way: the true answer's, and the request's.
 
 use super::Fault;
+use crate::server::Reset;
 use axum::body::{Body, BodyDataStream};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -27,6 +29,26 @@ pub fn spoil(response: Response, fault: &Fault) -> Response {
         }
         _ => response,
     }
+}
+
+/// One bit of what the caller sent is another when it arrives.
+pub fn corrupt_request(request: Request) -> Request {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    request.map(|body| Body::from_stream(corrupt(body.into_data_stream(), length.unwrap_or(0_u64) / 2)))
+}
+
+/// Takes so many bytes of what the caller sends, then no more.
+pub async fn cut_request(request: Request, after: u64) -> Response {
+    let (mut body, mut taken) = (request.into_body().into_data_stream(), 0);
+    while taken < after {
+        match body.next().await {
+            Some(Ok(chunk)) => taken += chunk.len() as u64,
+            _ => break,
+        }
+    }
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(Reset);
+    response
 }
 
 type Chunk = Result<Bytes, axum::Error>;

@@ -5,7 +5,7 @@
 //! | this one | the shared set: which rules apply to a request, what was seen |
 //! | [`rule`] | hops, faults, rules, and the text they are written in |
 //! | `answer` | answers given in place of the true one |
-//! | `body` | the true answer's body, spoilt on its way |
+//! | `body` | bodies spoilt on their way: the true answer's, and the request's |
 //! | [`control`] | a small listener to set rules and count requests from outside |
 
 mod answer;
@@ -157,7 +157,7 @@ async fn logged(hop: Hop, faults: Vec<Fault>, request: Request, next: Next) -> R
     response
 }
 
-async fn pass(faults: Vec<Fault>, request: Request, next: Next) -> Response {
+async fn pass(faults: Vec<Fault>, mut request: Request, next: Next) -> Response {
     if faults.is_empty() {
         return next.run(request).await;
     }
@@ -170,6 +170,14 @@ async fn pass(faults: Vec<Fault>, request: Request, next: Next) -> Response {
             Fault::ClockSkew { seconds } => view.skew = *seconds,
             Fault::AbsurdExpiry => view.token = Some(TokenFault::AbsurdExpiry),
             Fault::ExpiredToken => view.token = Some(TokenFault::Expired),
+            _ => {}
+        }
+    }
+    for fault in &faults {
+        match fault {
+            Fault::Delay { milliseconds } => tokio::time::sleep(Duration::from_millis(*milliseconds)).await,
+            Fault::CorruptRequest => request = body::corrupt_request(request),
+            Fault::CutRequest { after } => return body::cut_request(request, *after).await,
             _ => {}
         }
     }

@@ -28,6 +28,9 @@
 //! | `no-length` | the true body without `Content-Length` |
 //! | `corrupt` | one bit in the middle of the body is flipped |
 //! | `reset` | the connection is reset before any answer |
+//! | `delay:MILLISECONDS` | so long nothing happens, then the true answer |
+//! | `corrupt-request` | one bit in the middle of the request's body is flipped on its way |
+//! | `cut-request:BYTES` | after so many bytes of the request's body the connection is reset |
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +41,7 @@ pub enum Hop {
     Sts,
     Iam,
     Issuer,
+    S3,
     EntraToken,
     EntraDiscovery,
     Blob,
@@ -50,10 +54,11 @@ pub enum Hop {
 }
 
 impl Hop {
-    pub const ALL: [Hop; 10] = [
+    pub const ALL: [Hop; 11] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
+        Hop::S3,
         Hop::EntraToken,
         Hop::EntraDiscovery,
         Hop::Blob,
@@ -68,6 +73,7 @@ impl Hop {
             Hop::Sts => "aws.sts",
             Hop::Iam => "aws.iam",
             Hop::Issuer => "aws.issuer",
+            Hop::S3 => "aws.s3",
             Hop::EntraToken => "entra.token",
             Hop::EntraDiscovery => "entra.discovery",
             Hop::Blob => "azure.blob",
@@ -116,6 +122,9 @@ pub enum Fault {
     NoLength,
     CorruptBody,
     ResetBefore,
+    Delay { milliseconds: u64 },
+    CorruptRequest,
+    CutRequest { after: u64 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,6 +234,9 @@ impl FromStr for Fault {
             "no-length" => plain(Fault::NoLength),
             "corrupt" => plain(Fault::CorruptBody),
             "reset" => plain(Fault::ResetBefore),
+            "delay" => Ok(Fault::Delay { milliseconds: argument.parse().map_err(|_| number())? }),
+            "corrupt-request" => plain(Fault::CorruptRequest),
+            "cut-request" => Ok(Fault::CutRequest { after: argument.parse().map_err(|_| number())? }),
             _ => Err(RuleError(format!("`{name}` is no fault"))),
         }
     }
@@ -290,6 +302,9 @@ impl fmt::Display for Fault {
             Fault::NoLength => f.write_str("no-length"),
             Fault::CorruptBody => f.write_str("corrupt"),
             Fault::ResetBefore => f.write_str("reset"),
+            Fault::Delay { milliseconds } => write!(f, "delay:{milliseconds}"),
+            Fault::CorruptRequest => f.write_str("corrupt-request"),
+            Fault::CutRequest { after } => write!(f, "cut-request:{after}"),
         }
     }
 }

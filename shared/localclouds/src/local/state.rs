@@ -31,6 +31,14 @@ pub struct AwsState {
     pub region: String,
     pub access_key_id: String,
     pub secret_access_key: String,
+    pub s3: S3State,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct S3State {
+    /// As `AWS_ENDPOINT_URL_S3`: path-style.
+    pub endpoint: String,
+    pub buckets: Vec<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -85,6 +93,10 @@ impl State {
                 region: world.aws.region.clone(),
                 access_key_id: world.operator.clone(),
                 secret_access_key: secret.unwrap_or_default(),
+                s3: S3State {
+                    endpoint: url(|e| &e.aws_s3),
+                    buckets: world.aws.s3_buckets.iter().cloned().collect(),
+                },
             },
             entra: EntraState {
                 authority: url(|e| &e.entra_authority),

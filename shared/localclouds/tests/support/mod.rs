@@ -29,6 +29,7 @@ pub fn world() -> World {
             outbound_federation: true,
             roles: BTreeMap::from([(ROLE.to_owned(), role)]),
             access_keys: BTreeMap::new(),
+            s3_buckets: BTreeSet::new(),
         },
         entra: world::Entra {
             tenant_id: TENANT.to_owned(),
@@ -62,6 +63,7 @@ pub fn handle(world: World) -> Handle {
         aws_sts: "https://127.0.0.1:1".to_owned(),
         aws_iam: "https://127.0.0.1:1".to_owned(),
         aws_issuer: "https://127.0.0.1:1".to_owned(),
+        aws_s3: "https://127.0.0.1:1".to_owned(),
         entra_authority: "https://127.0.0.1:1".to_owned(),
         azure_blob: "https://127.0.0.1:1".to_owned(),
         google_sts: "https://127.0.0.1:1".into(),

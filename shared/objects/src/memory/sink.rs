@@ -268,7 +268,7 @@ impl ObjectSink for Memory {
             if stored.body.len() > limit {
                 return Err(error(Hop::Read, Kind::OutOfRange, "the object is longer than the limit"));
             }
-            Ok(Got::Object { object: stored.object(), body: stored.body })
+            Ok(Got::Object { object: Box::new(stored.object()), body: stored.body })
         })
     }
 

@@ -2,13 +2,13 @@
 
 use super::S3Bucket;
 use super::errors;
+use super::objects::with_checksum;
 use crate::digest::Digests;
 use crate::key::Key;
 use crate::object::{Conditions, Match, ObjectMeta};
 use crate::range::ByteRange;
 use crate::sink::SinkObject;
 use crate::source::{Opened, ReadRequest};
-use aws_sdk_s3::types::ChecksumMode;
 use carnet_federation::{Error, Hop, Kind, Result, hints};
 use futures_util::stream;
 use std::ops::Range;
@@ -35,21 +35,27 @@ impl S3Bucket {
             (Some(pinned), _) => Some(pinned.as_str()),
             (None, wanted) => wanted.as_ref().map(Match::as_str),
         };
+        // All of it is asked for as all of it: S3 tells no checksum of a part.
+        let range = request.range.filter(|range| *range != ByteRange::From(0));
         let call = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(key.as_str())
             .set_expected_bucket_owner(self.owner.clone())
-            .set_range(request.range.map(header).transpose().map_err(|()| self.no_such_bytes())?)
+            .set_range(range.map(header).transpose().map_err(|()| self.no_such_bytes())?)
             .set_if_match(if_match.map(str::to_owned))
             .set_if_none_match(conditions.if_none_match.as_ref().map(|held| held.as_str().to_owned()))
-            .checksum_mode(ChecksumMode::Enabled);
+            .customize()
+            .mutate_request(with_checksum);
         let output = call.send().await.map_err(|error| errors::from_sdk(Hop::Read, &self.target, error))?;
         let size = output.content_length().and_then(|size| u64::try_from(size).ok());
         let size = size.ok_or_else(|| self.malformed(Hop::Read, "no length"))?;
+        if size == 0 && request.range.is_some() {
+            return Err(self.no_such_bytes());
+        }
         let (range, whole) = match output.content_range() {
-            None if request.range.is_some() && size > 0 => {
+            None if range.is_some() => {
                 return Err(self.malformed(Hop::Read, "no range where one was asked for"));
             }
             None => (0..size, size),

@@ -24,7 +24,7 @@ pub struct SinkObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
     Object {
-        object: SinkObject,
+        object: Box<SinkObject>,
         body: Bytes,
     },
     /// It is the version at hand.

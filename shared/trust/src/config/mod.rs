@@ -156,6 +156,8 @@ pub struct Local {
     pub buckets: BTreeMap<String, String>,
     /// Function name to the path of its binary, relative to the file.
     pub functions: BTreeMap<String, String>,
+    /// Buckets of S3, empty at first.
+    pub s3_buckets: Vec<String>,
 }
 
 /// One thing wrong with the file, and what to do about it.

@@ -75,6 +75,7 @@ impl World {
             outbound_federation: true,
             roles: roles(config, operator_name)?,
             access_keys: BTreeMap::new(),
+            s3_buckets: config.local.s3_buckets.iter().cloned().collect(),
         };
         let functions = functions(config, base, &mut aws)?;
         // The state that is written for people has no session token, so this key needs none.
@@ -123,6 +124,7 @@ fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, Worl
         let mut policies: Vec<Policy> = config.mint_policy(principal).into_iter().collect();
         if name == operator {
             policies.push(switch_policy());
+            policies.extend(bucket_policy(&config.local.s3_buckets));
         }
         let role =
             Role { arn: config.role_arn(name), id: identifier("AROA")?, policies, tags: BTreeMap::new() };
@@ -145,6 +147,30 @@ fn switch_policy() -> Policy {
         resource: OneOrMany(vec!["*".to_owned()]),
         condition: BTreeMap::new(),
     }])
+}
+
+/// Reading, writing and deleting in these buckets, as a person who copies into them may.
+fn bucket_policy(buckets: &[String]) -> Option<Policy> {
+    let arns = |rest: &str| buckets.iter().map(|name| format!("arn:aws:s3:::{name}{rest}")).collect();
+    let allow = |sid: &str, actions: &[&str], resources| Statement {
+        sid: Some(sid.to_owned()),
+        effect: Effect::Allow,
+        action: OneOrMany(actions.iter().map(|action| format!("s3:{action}")).collect()),
+        not_action: OneOrMany::default(),
+        resource: OneOrMany(resources),
+        condition: BTreeMap::new(),
+    };
+    let objects = [
+        "GetObject",
+        "PutObject",
+        "PutObjectTagging",
+        "DeleteObject",
+        "AbortMultipartUpload",
+        "ListMultipartUploadParts",
+    ];
+    let whole = ["ListBucket", "ListBucketMultipartUploads", "GetBucketLocation"];
+    let statements = vec![allow("Objects", &objects, arns("/*")), allow("Buckets", &whole, arns(""))];
+    (!buckets.is_empty()).then(|| Policy::new(statements))
 }
 
 fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<String, Function>, WorldError> {

@@ -54,7 +54,7 @@ async fn known(suite: &Suite<'_>) {
     match suite.sink.get(&key, None, 5).await.expect("a get") {
         Got::Object { object: got, body: bytes } => {
             assert_eq!(bytes, body);
-            assert_eq!(got, object, "a get and a head know the same");
+            assert_eq!(*got, object, "a get and a head know the same");
         }
         other => panic!("{other:?}"),
     }

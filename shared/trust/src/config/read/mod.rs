@@ -158,8 +158,28 @@ fn local(table: Option<Table>, places: &Places, functions: &[Named], faults: &mu
             local.functions.insert(function.value, binary.value);
         }
     }
+    for bucket in table.list("s3_buckets", faults) {
+        if !is_s3_bucket(&bucket.value) {
+            let problem = format!("`{}` is not a bucket's name", bucket.value);
+            let fix = "give 3-63 lower case letters, digits, `-` and `.`, a letter or digit at both ends";
+            faults.add(bucket.at, &bucket.field, problem, fix);
+        } else if !local.s3_buckets.contains(&bucket.value) {
+            local.s3_buckets.push(bucket.value);
+        }
+    }
     table.finish(faults);
     local
+}
+
+/// AWS, "General purpose bucket naming rules".
+fn is_s3_bucket(name: &str) -> bool {
+    let end = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = name.as_bytes();
+    (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && end(bytes.first())
+        && end(bytes.last())
+        && !name.contains("..")
 }
 
 /// What the places are in: `account/container`, and buckets.
