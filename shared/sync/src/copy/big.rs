@@ -266,7 +266,7 @@ impl Copier {
                     match self.settle(object, &evidence, &WriteOutcome::Unmet).await? {
                         Settled::Same(there) => {
                             self.forget(&big.key).await;
-                            return Ok(self.settled(object, evidence, there));
+                            return Ok(self.settled(object, evidence, *there));
                         }
                         Settled::Try(_) => return Err(Setback::UploadOver(error)),
                     }
@@ -277,7 +277,7 @@ impl Copier {
             match self.settle(object, &evidence, &outcome).await? {
                 Settled::Same(there) => {
                     self.give_up(big).await;
-                    return Ok(self.settled(object, evidence, there));
+                    return Ok(self.settled(object, evidence, *there));
                 }
                 Settled::Try(condition) => request.condition = condition,
             }
