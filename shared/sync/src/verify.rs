@@ -127,7 +127,7 @@ async fn compare(job: &Job, receipt: &Receipt) -> Result<Finding> {
 async fn at_destination(job: &Job, receipt: &Receipt) -> Result<Option<Finding>> {
     let key = job
         .destination_of(&receipt.key)
-        .map_err(|why| SyncError::corrupt(receipt.key.as_str(), format!("{why:?}")))?;
+        .map_err(|why| SyncError::corrupt(receipt.key.as_str(), why.to_string()))?;
     if receipt.size <= READ_BACK {
         let limit = usize::try_from(READ_BACK).unwrap_or(usize::MAX);
         return Ok(match attempt(Hop::Read, &*job.sink, || job.sink.get(&key, None, limit)).await {

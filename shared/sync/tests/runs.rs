@@ -79,7 +79,7 @@ async fn a_run_that_loses_its_lease_neither_commits_nor_deletes() {
         Break::First(Box::new(move || {
             sink.put(
                 &key(".carnet/lease.json"),
-                "{\"schema\":1,\"holder\":\"x\",\"run\":\"x\",\"expires\":\"2999-01-01T00:00:00Z\"}",
+                "{\"schema\":1,\"holder\":\"x\",\"run\":\"x\",\"expires\":\"2999-01-01T00:00:00Z\",\"term_seconds\":300}",
                 PutOptions::default(),
             );
         })),

@@ -221,7 +221,7 @@ impl Copier {
         for _ in 0..=RESTARTS {
             let destination = match self.job.destination_of(&found.key) {
                 Ok(key) => key,
-                Err(why) => return Err(SyncError::Settings(format!("{}: {why:?}", found.key))),
+                Err(why) => return Err(SyncError::Settings(format!("{}: {why}", found.key))),
             };
             let object = Object { found: &found, destination, replaces: task.replaces.as_ref() };
             let setback = match self.once(&object).await {

@@ -40,7 +40,7 @@ impl Copier {
         let destination = self
             .job
             .destination_of(&task.found.key)
-            .map_err(|why| SyncError::Settings(format!("{}: {why:?}", task.found.key)))?;
+            .map_err(|why| SyncError::Settings(format!("{}: {why}", task.found.key)))?;
         Ok(Object { found: &task.found, destination, replaces: task.replaces.as_ref() })
     }
 

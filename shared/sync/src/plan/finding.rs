@@ -1,6 +1,6 @@
 //! Which order the source lists in, found by trying the cheapest first.
 
-use crate::error::{Disorder, SyncError};
+use crate::error::SyncError;
 use crate::job::Job;
 use crate::listing::{KeyRange, Listing};
 use crate::manifest::Manifest;
@@ -36,7 +36,8 @@ impl Approach {
         match (self, error) {
             // A range that did not join its neighbour may only mean that something changed.
             (Approach::Split, SyncError::Disorder(_)) => Some(Approach::Straight),
-            (Approach::Straight, SyncError::Disorder(Disorder::Hierarchical)) => Some(Approach::Resorted),
+            // Hierarchical; or in no order at all, which sorting finds too.
+            (Approach::Straight, SyncError::Disorder(_)) => Some(Approach::Resorted),
             _ => None,
         }
     }
