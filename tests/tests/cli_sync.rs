@@ -309,12 +309,12 @@ async fn both_sides_are_read_again_and_compared(side: Side) {
     copies.remove_copy("b").await;
     let run = copies.sync(&["--verify"]).await;
     assert_eq!(run.code, NOT_THE_SAME, "{run:?}");
-    for part in ["a: the destination has something else", "b: is missing", "#sync-not-the-same"] {
+    for part in ["a: the destination has other bytes", "b: is missing", "#sync-not-the-same"] {
         assert!(run.stderr.contains(part), "{part} in {}", run.stderr);
     }
     let (code, summary) = copies.summary(&["--verify"]).await;
     assert_eq!((code, &summary["verified"]["same"]), (NOT_THE_SAME, &json!(2)), "{summary}");
-    assert_eq!((&summary["verified"]["not_ours"], &summary["verified"]["missing"]), (&json!(1), &json!(1)));
+    assert_eq!((&summary["verified"]["different"], &summary["verified"]["missing"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,8 +23,9 @@ use crate::failure::Failure;
 use crate::way::{self, Buckets, Ends};
 use carnet_federation::config::Env;
 use carnet_objects::s3::S3Bucket;
+use carnet_sync::verify::{Verified, verify};
 use carnet_objects::{ObjectSource, PlaceUrl, Rooted};
-use carnet_sync::{Ending, Job, Lease, RunId, State, Stop, Summary, Verified};
+use carnet_sync::{Ending, Job, Lease, RunId, State, Stop, Summary};
 use hear::Hearing;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -166,7 +167,8 @@ async fn sync(
         hearing.verifying(&summary);
         let destination: Arc<dyn ObjectSource> = bucket;
         let at_once = options.copy.objects_at_once;
-        let verified = carnet_sync::verify(&job, &destination, at_once, &*hearing, &stop).await;
+        let each = |receipt: &_, finding: &_| hearing.compared(receipt, finding);
+        let verified = verify(&job, &destination, at_once, &stop, each).await;
         hearing.end();
         Some(verified?)
     } else {
@@ -241,7 +243,7 @@ fn ended(summary: &Summary, verified: Option<&Verified>) -> Result<(), Failure> 
             "{} objects could not be copied and {} not deleted: the next run tries them again",
             counts.failed, counts.not_deleted
         ))),
-        _ if verified.is_some_and(|verified| !verified.holds()) => {
+        _ if verified.is_some_and(|verified| !verified.is_good()) => {
             Err(Failure::NotTheSame("objects are not the same on both sides: see above".to_owned()))
         }
         Ending::NothingToDo => Err(Failure::NothingToDo),

@@ -14,9 +14,6 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) const LEASE: &str = "lease.json";
 
-/// How far clocks may disagree.
-const GRACE: Duration = Duration::from_secs(30);
-
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -25,6 +22,15 @@ pub struct Holder {
     pub run: RunId,
     #[serde(with = "crate::clock::stamp")]
     pub expires: SystemTime,
+    /// How long it is taken and renewed for.
+    pub term_seconds: u64,
+}
+
+impl Holder {
+    /// How long after its end it is left alone: clocks may disagree by a tenth of its term.
+    fn grace(&self) -> Duration {
+        Duration::from_secs(self.term_seconds / 10)
+    }
 }
 
 /// A lease that is held. Another process of the same run may take it over: see [`Lease::resume`].
@@ -45,12 +51,17 @@ impl Lease {
         run: &RunId,
         term: Duration,
     ) -> Result<Self> {
-        let mine = Holder { holder: holder.into(), run: run.clone(), expires: clock.now() + term };
+        let mine = Holder {
+            holder: holder.into(),
+            run: run.clone(),
+            expires: clock.now() + term,
+            term_seconds: term.as_secs(),
+        };
         let condition = match state.get_json::<Holder>(LEASE).await? {
             None => Condition::Absent,
             // Ours already: the answer to a first try was lost, or a step of the run is called again.
             Some((found, version)) if found.run == mine.run => Condition::Unchanged(version),
-            Some((found, version)) if found.expires + GRACE < clock.now() => {
+            Some((found, version)) if found.expires + found.grace() < clock.now() => {
                 tracing::warn!(target: "carnet_sync", holder = found.holder, run = %found.run, "taking over a lease that ended");
                 Condition::Unchanged(version)
             }

@@ -14,8 +14,8 @@
 //! | [`copy`] | one object, or a batch: pinned, digested, conditional, in parts where it is big |
 //! | [`guard`] | how much one run may delete |
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
-//! | [`verify`](mod@verify) | both sides read again and compared |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
+//! | [`verify`] | both sides read again and compared |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
@@ -62,4 +62,3 @@ pub use sort::Scratch;
 pub use state::{RunId, State};
 pub use stop::Stop;
 pub use summary::{Counts, Ending, Summary};
-pub use verify::{Compared, Verified, verify};

@@ -9,7 +9,7 @@ mod split;
 use crate::error::{Disorder, Result, SyncError};
 use crate::order::{Order, Witness};
 use crate::sort::{Scratch, Sorted, Sorter};
-use carnet_objects::{Digests, Key, ObjectMeta, ObjectSource, Version};
+use carnet_objects::{Digests, Key, ListRequest, ObjectMeta, ObjectSource, Version, list_page};
 use pages::Pages;
 pub use split::KeyRange;
 use split::Split;
@@ -74,14 +74,24 @@ impl From<ObjectMeta> for Found {
     }
 }
 
+/// Names to cut a listing at: the folders at the top of the source, as far as one page tells. They
+/// ascend by bytes.
+pub async fn folders(source: &dyn ObjectSource) -> Result<Vec<String>> {
+    let request = ListRequest { delimiter: Some("/".to_owned()), ..ListRequest::default() };
+    let mut folders = list_page(source, &request).await?.prefixes;
+    folders.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    folders.dedup();
+    Ok(folders)
+}
+
 pub struct Listing {
-    from: From_,
+    from: Feed,
     witness: Witness,
     /// Names up to this one were seen by whoever wrote the checkpoint.
     after: Option<String>,
 }
 
-enum From_ {
+enum Feed {
     /// Ranges that follow each other, some of them read ahead.
     Store {
         split: Split,
@@ -101,7 +111,7 @@ impl Listing {
     ) -> Self {
         let ranges = KeyRange::rest(ranges, after.as_deref());
         Self {
-            from: From_::Store { split: Split::new(source, ranges, ahead), page: VecDeque::new() },
+            from: Feed::Store { split: Split::new(source, ranges, ahead), page: VecDeque::new() },
             witness: Witness::after(after.clone()),
             after,
         }
@@ -127,15 +137,15 @@ impl Listing {
                 sorter.push(Listed::Unaddressable(name))?;
             }
         }
-        Ok(Self { from: From_::Scratch(Box::new(sorter.finish()?)), witness: Witness::new(), after })
+        Ok(Self { from: Feed::Scratch(Box::new(sorter.finish()?)), witness: Witness::new(), after })
     }
 
     /// The next name, or the end of a listing that is complete.
     pub async fn next(&mut self) -> Result<Option<Listed>> {
         loop {
             let listed = match &mut self.from {
-                From_::Scratch(sorted) => sorted.next()?,
-                From_::Store { split, page } => loop {
+                Feed::Scratch(sorted) => sorted.next()?,
+                Feed::Store { split, page } => loop {
                     if let Some(listed) = page.pop_front() {
                         break Some(listed);
                     }

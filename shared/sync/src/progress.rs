@@ -6,7 +6,6 @@ use crate::plan::{PlanDigest, Tally};
 use crate::receipt::{Origin, Proven};
 use crate::state::RunId;
 use crate::summary::Summary;
-use crate::verify::Compared;
 use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,12 +58,6 @@ pub enum Event<'e> {
     /// No longer what was written: it stays.
     NotOurs {
         key: &'e str,
-    },
-    /// Both sides of it were read again.
-    Compared {
-        key: &'e str,
-        bytes: u64,
-        compared: Compared,
     },
     Committed {
         objects: u64,

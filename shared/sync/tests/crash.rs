@@ -30,6 +30,8 @@ enum Fault {
     DieBefore,
     DieAfter,
     Fail,
+    Throttle,
+    Conflict,
     LoseAnswer,
     Change(Change),
 }
@@ -53,6 +55,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::DieBefore),
         3 => Just(Fault::DieAfter),
         1 => Just(Fault::Fail),
+        1 => Just(Fault::Throttle),
+        2 => Just(Fault::Conflict),
         2 => Just(Fault::LoseAnswer),
         2 => change().prop_map(Fault::Change),
     ]
@@ -122,6 +126,8 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
                     Fault::DieBefore => Break::DieBefore,
                     Fault::DieAfter => Break::DieAfter,
                     Fault::Fail => Break::Fail(Kind::Forbidden),
+                    Fault::Throttle => Break::Fail(Kind::Throttled),
+                    Fault::Conflict => Break::Conflict,
                     Fault::LoseAnswer => Break::LoseAnswer,
                     Fault::Change(change) => {
                         let (source, history) = (world.source.clone(), history.clone());

@@ -141,6 +141,17 @@ fn addressable(names: Vec<String>) -> Vec<String> {
     names.into_iter().filter(|name| Key::parse(name).is_ok()).collect()
 }
 
+/// The name that a checkpoint ends with is gone, and what the store lists from there on begins with a
+/// name that comes before it by bytes.
+#[tokio::test]
+async fn a_listing_that_goes_on_in_another_order_is_refused() {
+    let (memory, _) = fill(["d-x", "e"].map(str::to_owned));
+    let source = Arc::new(Hierarchical { memory, page: 5 });
+    let listing = Listing::ascending(source, vec![KeyRange::default()], Some("d/1".to_owned()), 1);
+    let outcome = read_all(listing).await;
+    assert!(matches!(outcome, Err(SyncError::Disorder(Disorder::Hierarchical))), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_hierarchical_source_is_recognised_and_nothing_of_it_is_deleted() {
     let world = World::new();

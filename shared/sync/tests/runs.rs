@@ -4,7 +4,7 @@ mod support;
 
 use carnet_objects::memory::PutOptions;
 use carnet_objects::{Kind, ObjectSink as _};
-use carnet_sync::{Ending, Lease, Origin, Proven, RunId, State, Stop, SyncError, run, status};
+use carnet_sync::{Ending, Lease, RunId, State, Stop, SyncError, run, status};
 use std::time::Duration;
 use support::{Break, STATE, World, key, noise};
 
@@ -79,7 +79,7 @@ async fn a_run_that_loses_its_lease_neither_commits_nor_deletes() {
         Break::First(Box::new(move || {
             sink.put(
                 &key(".carnet/lease.json"),
-                "{\"schema\":1,\"holder\":\"x\",\"run\":\"x\",\"expires\":\"2999-01-01T00:00:00Z\"}",
+                "{\"schema\":1,\"holder\":\"x\",\"run\":\"x\",\"expires\":\"2999-01-01T00:00:00Z\",\"term_seconds\":300}",
                 PutOptions::default(),
             );
         })),
@@ -245,18 +245,6 @@ async fn the_status_tells_who_is_at_work_and_what_is_unfinished() {
     let seen = status(&state).await.unwrap();
     assert_eq!((seen.unfinished.len(), seen.lease, seen.last_run), (0, None, Some(summary)));
     assert_eq!(seen.manifest.unwrap().objects, 2);
-}
-
-#[tokio::test]
-async fn receipts_say_what_was_proven() {
-    let world = World::new();
-    world.put("md5", noise(1, 60));
-    let manifest = {
-        world.run().await.unwrap();
-        world.manifest().await.root.unwrap()
-    };
-    assert_eq!((manifest.objects, manifest.bytes), (1, 60));
-    assert!(world.heard("\"proven\":\"md5\""), "{:?}", (Proven::Md5, Origin::Copied));
 }
 
 /// A command or a function spawns it.

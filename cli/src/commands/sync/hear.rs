@@ -3,7 +3,8 @@
 
 use crate::args::{Format, Global};
 use crate::console::{self, WRONG, printable};
-use carnet_sync::{Event, Progress, Summary};
+use carnet_sync::verify::Finding;
+use carnet_sync::{Event, Failure, Progress, Receipt, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -63,6 +64,26 @@ impl Hearing {
         self.bar.set_message("verifying");
     }
 
+    /// Both sides of an object were read again.
+    pub fn compared(&self, receipt: &Receipt, finding: &carnet_sync::Result<Finding>) {
+        let key = receipt.key.as_str();
+        match (&self.out, finding) {
+            (Out::Json(_), Ok(finding)) => {
+                self.json(&serde_json::json!({ "event": "compared", "key": key, "finding": finding }));
+            }
+            (_, Err(error)) => return self.hear(&Event::Failed(&Failure::new(key, error))),
+            (Out::Text, Ok(finding)) => {
+                if let Some(what) = super::summary::unlike(*finding) {
+                    self.line(&format!("{WRONG}error:{WRONG:#} {}: {what}", printable(key)));
+                }
+            }
+        }
+        let mut seen = self.seen();
+        seen.objects += 1;
+        seen.whole += receipt.size;
+        self.show(&seen);
+    }
+
     /// The bar goes; what follows is written where it was.
     pub fn end(&self) {
         self.bar.finish_and_clear();
@@ -88,11 +109,6 @@ impl Hearing {
             Event::NotOurs { key } => {
                 self.line(&format!("{}: is no longer what was written, and stays", printable(key)));
             }
-            Event::Compared { key, compared, .. } => {
-                if let Some(what) = super::summary::unlike(*compared) {
-                    self.line(&format!("{WRONG}error:{WRONG:#} {}: {what}", printable(key)));
-                }
-            }
             Event::PlanningAgain { why } if self.verbose => self.line(&format!("planning again: {why}")),
             Event::Copied { key, .. } if self.verbose => self.line(&format!("copied {}", printable(key))),
             Event::Deleted { key } if self.verbose => self.line(&format!("deleted {}", printable(key))),
@@ -115,13 +131,17 @@ impl Hearing {
             }
             Event::PlanningAgain { .. } => self.bar.set_length(0),
             Event::Bytes { bytes } => seen.sent += bytes,
-            Event::Copied { bytes, .. } | Event::Compared { bytes, .. } => {
+            Event::Copied { bytes, .. } => {
                 seen.objects += 1;
                 seen.whole += bytes;
             }
             Event::Gone { .. } | Event::Failed(_) => seen.objects += 1,
             _ => return,
         }
+        self.show(&seen);
+    }
+
+    fn show(&self, seen: &Seen) {
         let at = seen.sent.max(seen.whole);
         // While the plan is made, more may be done than it knows of.
         if self.bar.length().is_some_and(|length| length < at) {
@@ -131,6 +151,16 @@ impl Hearing {
         let of = seen.of.max(seen.objects);
         let doing = if seen.verifying { "verified" } else { "objects" };
         self.bar.set_message(format!("{} of {of} {doing}", seen.objects));
+    }
+
+    fn json(&self, line: &impl serde::Serialize) {
+        let Out::Json(out) = &self.out else { return };
+        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = out.as_mut() else { return };
+        let written = serde_json::to_writer(&mut *writer, line).map_err(io::Error::from);
+        if written.and_then(|()| writer.write_all(b"\n")).and_then(|()| writer.flush()).is_err() {
+            *out = None;
+        }
     }
 }
 
@@ -145,14 +175,7 @@ impl Progress for Hearing {
             }
             // The last line is the whole summary, with what verifying found.
             Out::Json(_) if matches!(event, Event::Finished { .. }) => {}
-            Out::Json(out) => {
-                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(writer) = out.as_mut() else { return };
-                let written = serde_json::to_writer(&mut *writer, event).map_err(io::Error::from);
-                if written.and_then(|()| writer.write_all(b"\n")).and_then(|()| writer.flush()).is_err() {
-                    *out = None;
-                }
-            }
+            Out::Json(_) => self.json(event),
         }
     }
 }

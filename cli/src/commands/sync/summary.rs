@@ -2,7 +2,8 @@
 
 use super::units;
 use crate::console::{HEADING, RIGHT, WRONG, span, write_fields};
-use carnet_sync::{Compared, Counts, Ending, Job, Summary, Verified};
+use carnet_sync::verify::{Finding, Verified};
+use carnet_sync::{Counts, Ending, Job, Summary};
 use std::io::{self, Write};
 
 pub fn json(job: &Job, summary: &Summary, verified: Option<&Verified>) -> serde_json::Value {
@@ -110,13 +111,12 @@ fn proven(counts: &Counts) -> Option<String> {
 
 fn comparison(verified: &Verified) -> String {
     let mut text =
-        format!("{}, {} on both sides the same", objects(verified.same), units::bytes(verified.bytes));
+        format!("{}, {} on both sides the same", objects(verified.same), units::bytes(verified.same_bytes));
     let others = [
         (verified.source_moved, "changed at the source since"),
-        (verified.not_ours, "not what was written"),
         (verified.missing, "missing at the destination"),
-        (verified.differs, "DIFFERENT"),
-        (verified.unread, "not readable"),
+        (verified.different, "DIFFERENT"),
+        (verified.failed, "not readable"),
     ];
     for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!("; {} {what}", objects(count)));
@@ -125,12 +125,11 @@ fn comparison(verified: &Verified) -> String {
 }
 
 /// What is wrong with an object that was compared.
-pub fn unlike(compared: Compared) -> Option<&'static str> {
-    match compared {
-        Compared::Same | Compared::SourceMoved => None,
-        Compared::NotOurs => Some("the destination has something else than was written"),
-        Compared::Missing => Some("is missing at the destination"),
-        Compared::Differs => Some("the bytes of the two sides differ"),
+pub fn unlike(finding: Finding) -> Option<&'static str> {
+    match finding {
+        Finding::Same | Finding::SourceMoved => None,
+        Finding::MissingAtDestination => Some("is missing at the destination"),
+        Finding::Different => Some("the destination has other bytes than the source had"),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::attributes;
 use super::parts::Parts;
+use super::sending::Sending;
 use super::settle::{DECISIONS, Settled};
 use super::{Copier, Evidence, Object, Setback};
 use crate::error::SyncError;
@@ -14,11 +15,10 @@ use crate::progress::Event;
 use crate::receipt::{Origin, Proven, Receipt, Unproven};
 use crate::state::{attempt, upload_path};
 use bytes::{Bytes, BytesMut};
-use carnet_federation::{BoxFuture, Error, Hop, Kind};
+use carnet_federation::{Error, Hop, Kind};
 use carnet_objects::sink::{CompleteRequest, Crc32c, Part, Upload, UploadId, WriteOutcome};
 use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Reading, Version, head, read};
-use futures_util::stream::{self, FuturesUnordered};
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -41,7 +41,7 @@ pub struct BigCopy {
 }
 
 /// The parts that have arrived, by number.
-type Arrived = BTreeMap<u32, Part>;
+pub(super) type Arrived = BTreeMap<u32, Part>;
 
 impl BigCopy {
     fn parts(&self) -> Parts {
@@ -71,7 +71,7 @@ impl Copier {
     }
 
     /// The upload of this very version, with what has arrived of it, or a new one.
-    async fn begin_or_go_on(&self, object: &Object<'_>) -> Result<(BigCopy, Arrived), Setback> {
+    pub(super) async fn begin_or_go_on(&self, object: &Object<'_>) -> Result<(BigCopy, Arrived), Setback> {
         let found = object.found;
         if let Some((big, _)) = self.job.state.get_json::<BigCopy>(&upload_path(&found.key)).await? {
             let same = big.key == found.key
@@ -111,7 +111,7 @@ impl Copier {
     }
 
     /// The parts that are as this program would have sent them.
-    async fn arrived(&self, big: &BigCopy) -> Result<Arrived, Setback> {
+    pub(super) async fn arrived(&self, big: &BigCopy) -> Result<Arrived, Setback> {
         let (sink, upload, parts) = (&self.job.sink, big.upload(), big.parts());
         let (mut arrived, mut after) = (Arrived::new(), None);
         loop {
@@ -166,7 +166,7 @@ impl Copier {
     }
 
     /// Reads one part of the pinned version and sends it.
-    async fn one_part(&self, big: &BigCopy, number: u32) -> Result<Part, Setback> {
+    pub(super) async fn one_part(&self, big: &BigCopy, number: u32) -> Result<Part, Setback> {
         let range = big.parts().range(number);
         let _memory = self.limits.memory(range.end - range.start).await;
         self.limits.pace(range.end - range.start).await;
@@ -266,7 +266,7 @@ impl Copier {
                     match self.settle(object, &evidence, &WriteOutcome::Unmet).await? {
                         Settled::Same(there) => {
                             self.forget(&big.key).await;
-                            return Ok(self.settled(object, evidence, there));
+                            return Ok(self.settled(object, evidence, *there));
                         }
                         Settled::Try(_) => return Err(Setback::UploadOver(error)),
                     }
@@ -277,7 +277,7 @@ impl Copier {
             match self.settle(object, &evidence, &outcome).await? {
                 Settled::Same(there) => {
                     self.give_up(big).await;
-                    return Ok(self.settled(object, evidence, there));
+                    return Ok(self.settled(object, evidence, *there));
                 }
                 Settled::Try(condition) => request.condition = condition,
             }
@@ -313,54 +313,6 @@ impl Copier {
     }
 }
 
-/// Parts on their way.
-#[derive(Default)]
-struct Sending<'p> {
-    parts: FuturesUnordered<BoxFuture<'p, Result<Part, Setback>>>,
-    arrived: Arrived,
-}
-
-impl<'p> Sending<'p> {
-    /// Waits for `work`, while the parts go on.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = Result<T, Setback>>) -> Result<T, Setback> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                outcome = &mut work => return outcome,
-                Some(part) = self.parts.next() => {
-                    let part = part?;
-                    self.arrived.insert(part.number, part);
-                }
-            }
-        }
-    }
-
-    /// One more; waits while there are too many.
-    async fn push(
-        &mut self,
-        part: BoxFuture<'p, Result<Part, Setback>>,
-        at_once: usize,
-    ) -> Result<(), Setback> {
-        self.parts.push(part);
-        while self.parts.len() >= at_once.max(1)
-            && let Some(part) = self.parts.next().await
-        {
-            let part = part?;
-            self.arrived.insert(part.number, part);
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<Arrived, Setback> {
-        while let Some(part) = self.parts.next().await {
-            let part = part?;
-            self.arrived.insert(part.number, part);
-        }
-        Ok(self.arrived)
-    }
-}
-
 /// The checksum of the whole, from those of all parts.
 fn combined(big: &BigCopy, arrived: &Arrived) -> Result<Crc32c, Setback> {
     let parts = arrived.values().filter_map(|part| Some((part.crc32c?, part.size)));
@@ -388,54 +340,5 @@ fn can_go_on(setback: &Setback) -> bool {
                     | Kind::Forbidden
             )
         ),
-    }
-}
-
-/// For engines that spread one object over several processes. Each step may be made by another one,
-/// and again.
-impl Copier {
-    /// Begins the upload, or finds it begun.
-    pub async fn begin(&self, task: &crate::plan::Task) -> Result<BigCopy, SyncError> {
-        let object = self.object_of(task)?;
-        let begun = self.begin_or_go_on(&object).await;
-        begun.map(|(big, _)| big).map_err(|setback| self.as_error(setback))
-    }
-
-    /// Copies those of these parts that have not arrived. `false`: it was to stop first.
-    pub async fn parts(&self, big: &BigCopy, numbers: RangeInclusive<u32>) -> Result<bool, SyncError> {
-        let work = async {
-            let arrived = self.arrived(big).await?;
-            let missing =
-                numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
-            stream::iter(missing)
-                .map(|number| self.one_part(big, number).boxed())
-                .buffer_unordered(self.options.parts_at_once.max(1))
-                .try_for_each(|_| std::future::ready(Ok(())))
-                .await
-        };
-        match self.stop.or(work).await {
-            None => Ok(false),
-            Some(Ok(())) => Ok(true),
-            Some(Err(setback)) => Err(self.as_error(setback)),
-        }
-    }
-
-    fn object_of<'t>(&self, task: &'t crate::plan::Task) -> Result<Object<'t>, SyncError> {
-        let destination = self
-            .job
-            .destination_of(&task.found.key)
-            .map_err(|why| SyncError::Settings(format!("{}: {why:?}", task.found.key)))?;
-        Ok(Object { found: &task.found, destination, replaces: task.replaces.as_ref() })
-    }
-
-    fn as_error(&self, setback: Setback) -> SyncError {
-        match setback {
-            Setback::Failed(error) => error,
-            Setback::WrongBytes(error) | Setback::UploadOver(error) => error.into(),
-            Setback::SourceMoved => {
-                let message = "the object changed since it was planned";
-                Error::new(Hop::Read, Kind::Changed, self.job.source.target(), message).into()
-            }
-        }
     }
 }

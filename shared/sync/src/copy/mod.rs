@@ -6,7 +6,8 @@
 //! | this one | [`Copier`]: one object, begun again where the source changed under it |
 //! | [`whole`] | a small object: one read, one put |
 //! | [`big`] | a big object: an upload in parts, which are the checkpoint |
-//! | [`parts`] | how it is cut |
+//! | [`parts`], [`sending`] | how it is cut; parts on their way |
+//! | [`spread`] | the same over several processes |
 //! | [`settle`] | what is at the destination when a condition does not hold; adopting it |
 //! | [`attributes`] | what goes along with the bytes |
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
@@ -17,7 +18,9 @@ pub mod batch;
 mod big;
 mod limits;
 mod parts;
+mod sending;
 mod settle;
+mod spread;
 mod whole;
 
 pub use batch::BatchReport;
@@ -218,7 +221,7 @@ impl Copier {
         for _ in 0..=RESTARTS {
             let destination = match self.job.destination_of(&found.key) {
                 Ok(key) => key,
-                Err(why) => return Err(SyncError::Settings(format!("{}: {why:?}", found.key))),
+                Err(why) => return Err(SyncError::Settings(format!("{}: {why}", found.key))),
             };
             let object = Object { found: &found, destination, replaces: task.replaces.as_ref() };
             let setback = match self.once(&object).await {

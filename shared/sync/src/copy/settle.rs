@@ -12,7 +12,7 @@ pub(super) const DECISIONS: u32 = 6;
 
 pub(super) enum Settled {
     /// What was to be written is there.
-    Same(SinkObject),
+    Same(Box<SinkObject>),
     /// To be written on this condition.
     Try(Condition),
 }
@@ -40,7 +40,7 @@ impl Copier {
         let same = there.size == evidence.size && there.crc32c == Some(evidence.crc32c);
         // Ours of another source version has the same bytes, but says other things beside them.
         if same && ours.is_none_or(|version| version == object.found.version.as_str()) {
-            return Ok(Settled::Same(there));
+            return Ok(Settled::Same(Box::new(there)));
         }
         if ours.is_none() && object.replaces != Some(&there.version) && self.options.foreign == Foreign::Keep
         {

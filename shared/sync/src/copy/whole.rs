@@ -48,7 +48,7 @@ impl Copier {
                 ));
             }
             match self.settle(object, &evidence, &outcome).await? {
-                Settled::Same(there) => return Ok(self.settled(object, evidence, there)),
+                Settled::Same(there) => return Ok(self.settled(object, evidence, *there)),
                 Settled::Try(condition) => request.condition = condition,
             }
         }

@@ -79,6 +79,17 @@ pub struct Deletion {
     pub size: u64,
 }
 
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Skipped::Excluded => "the filter leaves it out",
+            Skipped::Unaddressable => "its name cannot be asked for",
+            Skipped::NameTooLong => "its name is too long below the destination's prefix",
+            Skipped::Reserved => "it would lie among the files of the state",
+        })
+    }
+}
+
 impl Task {
     pub fn new(found: Found, reason: Reason, replaces: Option<Version>) -> Self {
         Self { found, reason, replaces }

@@ -1,11 +1,11 @@
 //! Which order the source lists in, found by trying the cheapest first.
 
-use crate::error::{Disorder, SyncError};
+use crate::error::SyncError;
 use crate::job::Job;
 use crate::listing::{KeyRange, Listing};
 use crate::manifest::Manifest;
 use crate::order::Order;
-use crate::sort::Scratch;
+use crate::plan::step::PlanOptions;
 use serde::{Deserialize, Serialize};
 
 /// How the source is listed.
@@ -22,10 +22,10 @@ pub enum Approach {
 
 impl Approach {
     /// What is tried first, by what the last run found.
-    pub fn first(manifest: &Manifest, parallel: usize) -> Self {
+    pub fn first(manifest: &Manifest, options: &PlanOptions) -> Self {
         match manifest.source_order() {
             Order::Hierarchical => Approach::Resorted,
-            Order::Bytes if parallel > 1 && manifest.ranges(parallel).len() > 1 => Approach::Split,
+            Order::Bytes if options.parallel > 1 && ranges(manifest, options).len() > 1 => Approach::Split,
             Order::Bytes => Approach::Straight,
         }
     }
@@ -36,7 +36,8 @@ impl Approach {
         match (self, error) {
             // A range that did not join its neighbour may only mean that something changed.
             (Approach::Split, SyncError::Disorder(_)) => Some(Approach::Straight),
-            (Approach::Straight, SyncError::Disorder(Disorder::Hierarchical)) => Some(Approach::Resorted),
+            // Hierarchical; or in no order at all, which sorting finds too.
+            (Approach::Straight, SyncError::Disorder(_)) => Some(Approach::Resorted),
             _ => None,
         }
     }
@@ -53,15 +54,24 @@ impl Approach {
         self,
         job: &Job,
         manifest: &Manifest,
-        parallel: usize,
-        scratch: &Scratch,
+        options: &PlanOptions,
         after: Option<String>,
     ) -> Result<Listing, SyncError> {
         let source = job.source.clone();
         match self {
-            Approach::Split => Ok(Listing::ascending(source, manifest.ranges(parallel), after, parallel)),
+            Approach::Split => {
+                Ok(Listing::ascending(source, ranges(manifest, options), after, options.parallel))
+            }
             Approach::Straight => Ok(Listing::ascending(source, vec![KeyRange::default()], after, 1)),
-            Approach::Resorted => Listing::resorted(source, after, scratch.clone()).await,
+            Approach::Resorted => Listing::resorted(source, after, options.scratch.clone()).await,
         }
     }
+}
+
+/// By the manifest's shards, which hold as many objects each; before there are several, by what the
+/// options say.
+fn ranges(manifest: &Manifest, options: &PlanOptions) -> Vec<KeyRange> {
+    // More ranges than are read at once: the next begins as soon as one ends.
+    let ranges = manifest.ranges(options.parallel * 4);
+    if ranges.len() > 1 { ranges } else { KeyRange::cut(options.cuts.iter().cloned()) }
 }

@@ -30,6 +30,9 @@ pub struct PlanOptions {
     pub batches: BatchLimits,
     /// Ranges of the listing that are read at once.
     pub parallel: usize,
+    /// Names that the listing is cut at while there is no manifest to tell, e.g.
+    /// [`folders`](crate::listing::folders). They ascend by bytes.
+    pub cuts: Vec<String>,
     pub scratch: Scratch,
 }
 
@@ -40,6 +43,7 @@ impl Default for PlanOptions {
             delete: true,
             batches: BatchLimits::default(),
             parallel: 4,
+            cuts: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -68,7 +72,7 @@ impl PlanState {
         Self {
             run,
             began,
-            approach: Approach::first(manifest, options.parallel),
+            approach: Approach::first(manifest, options),
             first_batch: 0,
             next_batch: 0,
             deletions: Vec::new(),
@@ -154,7 +158,7 @@ async fn go(
 ) -> Result<()> {
     let filter = Filter::new(options.filter.clone(), plan.began)?;
     let after = plan.checkpoint.as_ref().and_then(|checkpoint| checkpoint.after.clone());
-    let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, after);
+    let listing = plan.approach.listing(job, manifest, options, after);
     let Some(listing) = stop.or(listing).await.transpose()? else { return Ok(()) };
     let mut planner = Planner::new(job.clone(), manifest, filter, listing, plan.checkpoint.clone())?
         .deleting(options.delete);
@@ -228,7 +232,7 @@ async fn explained(
     each: &mut impl FnMut(Option<&Action>),
 ) -> Result<(), SyncError> {
     let filter = Filter::new(options.filter.clone(), plan.began)?;
-    let listing = plan.approach.listing(job, manifest, options.parallel, &options.scratch, None).await?;
+    let listing = plan.approach.listing(job, manifest, options, None).await?;
     let mut planner = Planner::new(job.clone(), manifest, filter, listing, None)?.deleting(options.delete);
     while let Some(action) = planner.next().await? {
         each(Some(&action));

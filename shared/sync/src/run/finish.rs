@@ -1,12 +1,13 @@
 //! The last step: what the copies gave becomes the manifest, the guard is asked, deletions are made.
 
-use crate::commit::{self, Harvest, deletions, sweep};
+use crate::commit::{self, Harvest, Merged, deletions, sweep};
 use crate::copy::BatchReport;
 use crate::error::{Result, SyncError};
-use crate::guard::Guard;
+use crate::guard::{Guard, Refusal};
 use crate::job::Job;
 use crate::lease::Lease;
 use crate::manifest::Manifest;
+use crate::order::Order;
 use crate::piece::{Piece, examine};
 use crate::plan::step::PlanState;
 use crate::progress::{Event, Failure, Progress};
@@ -60,8 +61,35 @@ impl Copied {
     }
 }
 
-/// Commits. Deletes only if the plan is complete, every copy succeeded and the guard lets it.
-#[expect(clippy::too_many_arguments, reason = "they are the whole of a run, and two callers have them")]
+/// What may be committed of a run, decided before anything is.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub harvest: Harvest,
+    pub refusal: Option<Refusal>,
+    /// The plan is not complete, or objects were left.
+    pub stopped: bool,
+    may_delete: bool,
+    order: Order,
+}
+
+/// Deletes only if the plan is complete, every copy succeeded and the guard lets it.
+pub fn decide(manifest: &Manifest, plan: &PlanState, copied: &Copied, guard: &Guard) -> Decision {
+    let [digest, deletions_digest] = plan.digests();
+    let stopped = !plan.complete || copied.counts.left > 0;
+    let refusal = match plan.complete {
+        true => guard.check(&plan.tally(), [&digest, &deletions_digest], manifest.objects()).err(),
+        false => None,
+    };
+    // An order is proven by a listing that came to its end.
+    let order = if plan.complete { plan.approach.proved() } else { manifest.source_order() };
+    let may_delete = !stopped && refusal.is_none() && copied.counts.failed == 0;
+    let deletions = if may_delete { plan.deletions.clone() } else { Vec::new() };
+    let harvest = Harvest { receipts: copied.receipts.clone(), deletions, left_behind: false };
+    Decision { harvest, refusal, stopped, may_delete, order }
+}
+
+/// The whole last step: decides, merges, concludes.
+#[expect(clippy::too_many_arguments, reason = "they are the whole of a run, and each is one thing")]
 pub async fn finish(
     job: &Job,
     manifest: &mut Manifest,
@@ -72,28 +100,40 @@ pub async fn finish(
     guard: &Guard,
     progress: &dyn Progress,
 ) -> Result<Summary> {
-    let (tally, [digest, deletions_digest]) = (plan.tally(), plan.digests());
-    let Copied { mut counts, receipts, failures } = copied;
-    let stopped = !plan.complete || counts.left > 0;
-    let refusal = match plan.complete {
-        true => guard.check(&tally, [&digest, &deletions_digest], manifest.objects()).err(),
-        false => None,
+    let decision = decide(manifest, plan, &copied, guard);
+    let merged = match decision.harvest.is_empty() {
+        true => None,
+        false => Some(lease.during(commit::merge_all(job, manifest, &plan.run, &decision.harvest)).await?),
     };
+    conclude(job, manifest, lease, plan, copied, absorbed, decision, merged, progress).await
+}
+
+/// What follows the merge, which an engine may have made range by range: the root is swapped, deletions
+/// are made, the run is recorded. `absorbed` is what [`recover`](commit::recover()) gave.
+#[expect(clippy::too_many_arguments, reason = "they are the whole of a run, and each is one thing")]
+pub async fn conclude(
+    job: &Job,
+    manifest: &mut Manifest,
+    lease: &mut Lease,
+    plan: &PlanState,
+    copied: Copied,
+    absorbed: Vec<RunId>,
+    decision: Decision,
+    merged: Option<Merged>,
+    progress: &dyn Progress,
+) -> Result<Summary> {
+    let (tally, [digest, deletions_digest]) = (plan.tally(), plan.digests());
+    let Copied { mut counts, failures, .. } = copied;
+    let Decision { refusal, stopped, may_delete, order, .. } = decision;
     if let Some(refusal) = &refusal {
         progress.hear(&Event::Refused { refusal, deletions_digest: &deletions_digest });
     }
-    // An order is proven by a listing that came to its end.
-    let order = if plan.complete { plan.approach.proved() } else { manifest.source_order() };
-    let may_delete = !stopped && refusal.is_none() && counts.failed == 0;
-    let deletions = if may_delete { plan.deletions.clone() } else { Vec::new() };
-    let harvest = Harvest { receipts, deletions, left_behind: false };
     let mut done = absorbed;
     // What failed or was left may have been written all the same: the next run looks.
     if counts.failed == 0 && counts.left == 0 {
         done.push(plan.run.clone());
     }
-    if !harvest.is_empty() {
-        let merged = lease.during(commit::merge_all(job, manifest, &plan.run, &harvest)).await?;
+    if let Some(merged) = merged {
         lease.renew().await?;
         commit::swap(job, manifest, &plan.run, merged, order, done.clone()).await?;
     }

@@ -12,7 +12,7 @@
 pub mod finish;
 pub mod status;
 
-pub use finish::{Copied, finish};
+pub use finish::{Copied, Decision, conclude, decide, finish};
 pub use status::{Status, status};
 
 use crate::commit::recover;

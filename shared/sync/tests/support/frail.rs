@@ -103,14 +103,35 @@ impl Frail {
         std::future::pending().await
     }
 
-    async fn call<T>(&self, line: String, work: impl Future<Output = Result<T>>) -> Result<T> {
-        // As a network would: whoever waits for something else gets a turn.
+    /// A turn for whoever waits for something else, as a network would give; and what breaks.
+    async fn turn(&self, line: &str) -> Option<Break> {
         tokio::task::yield_now().await;
         if self.dead.load(Ordering::SeqCst) {
             return std::future::pending().await;
         }
-        match self.due(&line) {
-            None => work.await,
+        self.due(line)
+    }
+
+    async fn call<T>(&self, line: String, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let broken = self.turn(&line).await;
+        self.broken(broken, work).await
+    }
+
+    async fn write(
+        &self,
+        line: String,
+        work: impl Future<Output = Result<WriteOutcome>>,
+    ) -> Result<WriteOutcome> {
+        match self.turn(&line).await {
+            Some(Break::Conflict) => Ok(WriteOutcome::Conflict),
+            broken => self.broken(broken, work).await,
+        }
+    }
+
+    async fn broken<T>(&self, broken: Option<Break>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match broken {
+            // Only writes can be crossed, and only bytes be damaged: see there.
+            None | Some(Break::Conflict | Break::Corrupt) => work.await,
             Some(Break::First(first)) => {
                 first();
                 work.await
@@ -125,27 +146,7 @@ impl Frail {
                 drop(work.await);
                 Err(Error::new(Hop::Write, Kind::Unavailable, "frail", "the answer was lost"))
             }
-            Some(Break::Conflict | Break::Corrupt) => panic!("{line}: no write"),
         }
-    }
-
-    async fn write(
-        &self,
-        line: String,
-        work: impl Future<Output = Result<WriteOutcome>>,
-    ) -> Result<WriteOutcome> {
-        let conflicts = {
-            let mut named = self.named.lock().unwrap();
-            let at = named
-                .iter()
-                .position(|(text, what)| line.contains(text.as_str()) && matches!(what, Break::Conflict));
-            at.map(|at| named.remove(at)).is_some()
-        };
-        if conflicts {
-            self.log.lock().unwrap().push(line);
-            return Ok(WriteOutcome::Conflict);
-        }
-        self.call(line, work).await
     }
 
     fn damaged(&self, line: &str, body: Bytes) -> Bytes {
