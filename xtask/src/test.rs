@@ -206,5 +206,6 @@ fn python_clients() -> Result {
         .args(["-m", "pytest", "-p", "no:cacheprovider"])
         .arg(root().join("tests/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("CARNET_BIN_CARNET", dev_binary("carnet"))
         .env("CARNET_STATE", &local.state_file))
 }
