@@ -41,6 +41,16 @@ fn at_source(side: Side, fault: Fault) -> Rule {
     Rule::always(side.bytes, fault).path(format!("/{BIG}"))
 }
 
+/// The first read breaks off, and the one that goes on with it has to wait: time for something to happen.
+fn cut_and_then_slow(side: Side) -> Vec<Rule> {
+    // Azure is first asked about the object at the same place.
+    let before = u64::from(side.scheme == "azure");
+    vec![
+        at_source(side, Fault::CutBody { after: 1 << 20 }).times(1).skip(before),
+        at_source(side, Fault::Delay { milliseconds: 3_000 }).times(1).skip(before + 1),
+    ]
+}
+
 fn at_s3(fault: Fault) -> Rule {
     Rule::always(Hop::S3, fault).path(format!("copies/{BIG}"))
 }
@@ -84,7 +94,7 @@ async fn a_body_of_the_wrong_length_is_never_written(side: Side) {
         without_the_big_one(&copies, outcome).await;
     }
     let (copies, big) = two(side).await;
-    copies.faults(vec![at_source(side, Fault::NoLength)]);
+    copies.faults(vec![Rule::always(side.bytes, Fault::NoLength).path("/small")]);
     let outcome = sync(&copies).await;
     whole(&copies, outcome, &big).await;
 }
@@ -114,10 +124,7 @@ async fn wrong_bytes_are_read_once_more_and_then_refused(side: Side) {
 /// The read is cut, and before it goes on the object is another.
 async fn an_object_that_changes_while_it_is_read_is_copied_as_it_is_then(side: Side) {
     let (copies, big) = two(side).await;
-    copies.faults(vec![
-        at_source(side, Fault::CutBody { after: 1 << 20 }).times(1),
-        at_source(side, Fault::Delay { milliseconds: 3_000 }).times(1).skip(1),
-    ]);
+    copies.faults(cut_and_then_slow(side));
     let other: Vec<u8> = big.iter().rev().copied().collect();
     let change = async {
         until(async || copies.reads(BIG) >= 2).await;
@@ -130,10 +137,7 @@ async fn an_object_that_changes_while_it_is_read_is_copied_as_it_is_then(side: S
 
 async fn a_token_that_ends_in_the_middle_is_replaced(side: Side) {
     let (copies, big) = two(side).await;
-    copies.faults(vec![
-        at_source(side, Fault::CutBody { after: 1 << 20 }).times(1),
-        at_source(side, Fault::Delay { milliseconds: 3_000 }).times(1).skip(1),
-    ]);
+    copies.faults(cut_and_then_slow(side));
     let revoke = async {
         until(async || copies.reads(BIG) >= 2).await;
         let clouds = &copies.stage.local.shared;
@@ -219,7 +223,7 @@ async fn a_conflict_is_tried_again_and_the_same_bytes_are_done(side: Side) {
         Rule::always(side.bytes, Fault::Delay { milliseconds: 3_000 }).path(format!("/{name}")).times(1)
     };
     copies.faults(vec![
-        Rule::always(Hop::S3, status(409, "ConditionalRequestConflict")).path("copies/conflict").times(2),
+        Rule::always(Hop::S3, status(409, "ConditionalRequestConflict")).path("copies/conflict").times(1),
         slow("same"),
         slow("other"),
     ]);

@@ -20,7 +20,7 @@ each!(AZURE as azure, GOOGLE as google: (
 ));
 
 const BIG: &str = "big.bin";
-const PARTS: usize = 5;
+const PARTS: usize = 6;
 const SMALL_PARTS: [&str; 2] = ["--part-size", "5MiB"];
 
 /// After so many requests about the big object, S3 answers no more about it.
@@ -47,7 +47,8 @@ async fn half_way(side: Side, more: &[&str]) -> (Copies, Vec<u8>, Child) {
     // One looks whether it is there, one begins the upload.
     copies.faults(vec![stuck(4)]);
     let child = copies.begin(&[&SMALL_PARTS, more].concat());
-    until(async || copies.arrived().await == Some(2)).await;
+    // Four at once: the last one goes out when two have arrived.
+    until(async || copies.asked("PUT", BIG) == PARTS).await;
     (copies, big, child)
 }
 

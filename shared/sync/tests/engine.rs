@@ -3,8 +3,8 @@
 
 mod support;
 
-use carnet_objects::Kind;
 use carnet_objects::memory::PutOptions;
+use carnet_objects::{Kind, ObjectSource};
 use carnet_sync::commit::{Merged, merge, recover};
 use carnet_sync::plan::step::advance;
 use carnet_sync::run::{Copied, conclude, decide};
@@ -195,8 +195,7 @@ async fn verifying_reads_both_sides_again() {
     };
     let some = verify(&job, &there, 4, &Stop::new(), each).await.unwrap();
     assert!(!some.is_good());
-    let findings =
-        [Finding::Different, Finding::Same, Finding::MissingAtDestination, Finding::SourceMoved];
+    let findings = [Finding::Different, Finding::Same, Finding::MissingAtDestination, Finding::SourceMoved];
     let expected = ["changed", "fine", "missing", "moved"].map(str::to_owned);
     assert_eq!(found, expected.into_iter().zip(findings).collect::<Vec<_>>());
     let stopped = Stop::new();

@@ -3,9 +3,9 @@
 use super::units;
 use crate::failure::Failure;
 use carnet_objects::sink::{MAX_PART, MIN_PART};
-use carnet_sync::{CopyOptions, FilterSpec, Foreign, Guard, PlanDigest, PlanOptions, RunOptions};
+use carnet_sync::{CopyOptions, Filter, FilterSpec, Foreign, Guard, PlanDigest, PlanOptions, RunOptions};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// "Categorizing your storage using tags".
 const MAX_TAGS: usize = 10;
@@ -83,6 +83,8 @@ impl Options {
             min_age: self.min_age,
             max_age: self.max_age,
         };
+        // What cannot be meant is a fault of the command line, whatever else is wrong.
+        Filter::new(filter.clone(), SystemTime::now())?;
         let copy = CopyOptions {
             whole_up_to: self.part_size,
             part_size: self.part_size,

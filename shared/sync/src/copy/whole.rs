@@ -20,7 +20,11 @@ impl Copier {
         let limit = usize::try_from(found.size).unwrap_or(usize::MAX);
         let (meta, bytes, verdict) = read_to_vec(self.job.source.clone(), &found.key, request, limit)
             .await
-            .map_err(Setback::reading)?;
+            .map_err(|error| match error.kind() {
+            // It was read twice already.
+            Kind::Malformed => error.into(),
+            _ => Setback::reading(error),
+        })?;
         let body = Bytes::from(bytes);
         let mapped = attributes::map(&meta, &self.options);
         let (proven, unproven) = match verdict {
