@@ -4,7 +4,7 @@
 mod cli_support;
 
 use carnet_localclouds::faults::{Fault, Hop, Rule};
-use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, Stage};
+use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, S3_BUCKET, Stage};
 use cli_support::{Vars, changed, command};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -79,4 +79,24 @@ async fn a_bar_shows_how_far_a_file_is() {
         let quiet = ["cat", url.as_str(), "-q", "-o", file.to_str().expect("a plain path")];
         assert_eq!(on_a_terminal(&stage.env(), &quiet).await, (0, String::new()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bar_shows_how_far_a_sync_is() {
+    let stage = Stage::new().await;
+    stage.put("big.bin", vec![5u8; 24 << 20]);
+    let from = format!("gs://{BUCKET}");
+    let to = format!("s3://{S3_BUCKET}/copies");
+    // Slow enough for the bar to be drawn at all.
+    let slow = Rule::always(Hop::S3, Fault::Delay { milliseconds: 500 }).path("copies/big.bin");
+    stage.local.shared.faults.set(vec![slow]);
+    let (code, seen) = on_a_terminal(&stage.env(), &["sync", &from, &to, "--verify"]).await;
+    assert_eq!(code, 0, "{seen:?}");
+    for part in ["of 24.00 MiB", "/s", "of 1 objects", "verif", "done:"] {
+        assert!(seen.contains(part), "{part} in {seen:?}");
+    }
+    stage.put("small", "x");
+    let (code, seen) = on_a_terminal(&stage.env(), &["sync", &from, &to, "--quiet"]).await;
+    assert!(code == 0 && seen.contains("done:"), "{seen:?}");
+    assert!(!seen.contains("MiB/s"), "no bar: {seen:?}");
 }
