@@ -3,7 +3,10 @@
 use super::{Hint, hint, named, plain};
 
 static S3: &[(&str, Hint)] = &[
-    ("NoSuchBucket", hint("nosuchbucket", "bucket", "correct the bucket's name, or make it; sync makes none")),
+    (
+        "NoSuchBucket",
+        hint("nosuchbucket", "bucket", "correct the bucket's name, or make it; sync makes none"),
+    ),
     ("AccessDenied", DENIED),
     ("AllAccessDisabled", DENIED),
     ("PermanentRedirect", ELSEWHERE),
@@ -23,7 +26,8 @@ const ELSEWHERE: Hint = hint(
     "CARNET_S3_REGION",
     "set CARNET_S3_REGION (or AWS_REGION) to the bucket's region",
 );
-const SLOW_DOWN: Hint = plain("slowdown", "S3 asks for fewer calls: lower --concurrency, or run it again later");
+const SLOW_DOWN: Hint =
+    plain("slowdown", "S3 asks for fewer calls: lower --concurrency, or run it again later");
 
 /// The row of a code. A refusal without a code, as of a `HEAD`, is told by its status.
 pub fn s3(code: Option<&str>, status: u16) -> Option<&'static Hint> {
