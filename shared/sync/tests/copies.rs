@@ -343,7 +343,11 @@ async fn wrong_bytes_are_read_once_more_and_never_written() {
 
 #[tokio::test]
 async fn errors_can_be_told_apart() {
-    let error = SyncError::Held { holder: "host".into(), until: SystemTime::UNIX_EPOCH };
-    assert_eq!(error.to_string(), "another run, host, holds the lease until 1970-01-01T00:00:00Z");
+    let run = RunId::parse("20260102T030405Z-1a2b3c4d").expect("a run");
+    let error = SyncError::Held { holder: "host".into(), run, until: SystemTime::UNIX_EPOCH };
+    assert_eq!(
+        error.to_string(),
+        "another run, 20260102T030405Z-1a2b3c4d of host, holds the lease until 1970-01-01T00:00:00Z"
+    );
     assert_eq!(error.kind(), None);
 }
