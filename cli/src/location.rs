@@ -1,4 +1,4 @@
-//! `azure://account/container/...`, `gs://bucket/...` and `s3://bucket/...`, as they stand on the command line.
+//! `azure://account/container/...` and `gs://bucket/...`, as they stand on the command line.
 
 use carnet_objects::PlaceUrl;
 use std::str::FromStr;
@@ -16,12 +16,14 @@ impl FromStr for Location {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // scheme, nothing, account, container; or scheme, nothing, bucket.
-        let bucket = ["gs://", "s3://"].iter().any(|scheme| text.starts_with(scheme));
-        let slashes = if bucket { 2 } else { 3 };
+        let slashes = if text.starts_with("gs://") { 2 } else { 3 };
         let (head, rest) = match text.match_indices('/').nth(slashes) {
             Some((at, _)) => (&text[..at], &text[at + 1..]),
             None => (text, ""),
         };
+        if text.starts_with("s3://") {
+            return Err("s3:// is where `carnet sync` copies to; read azure:// or gs://".to_owned());
+        }
         let store = PlaceUrl::parse(head).map_err(|fault| fault.to_string())?;
         Ok(Self { store, rest: rest.to_owned() })
     }
@@ -49,8 +51,6 @@ mod tests {
         assert_eq!(rest("gs://bucket/").as_deref(), Ok(""));
         assert_eq!(rest("gs://bucket/a/b%2f c").as_deref(), Ok("a/b%2f c"));
         assert_eq!(rest("gs://bucket//a/").as_deref(), Ok("/a/"));
-        assert_eq!(rest("s3://bucket").as_deref(), Ok(""));
-        assert_eq!(rest("s3://bucket//a/").as_deref(), Ok("/a/"));
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
             "gs:///x",
             "gs://Bucket/x",
             "gs://a@b/x",
-            "s3://Bucket/x",
+            "s3://bucket/x",
             "",
         ] {
             assert!(rest(wrong).is_err(), "{wrong}");
