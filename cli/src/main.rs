@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`args`] | the command line: global options, exit codes, where settings come from |
 //! | [`commands`] | one file a subcommand |
+//! | [`configuration`] | `carnet.toml`, and the stage of it that is meant |
 //! | [`way`] | the way from this process's AWS role to Azure, built from the environment |
 //! | [`location`] | `azure://account/container/...` |
 //! | [`console`] | stdout, stderr, colours, moments in words |
@@ -13,6 +14,7 @@
 
 mod args;
 mod commands;
+mod configuration;
 mod console;
 mod failure;
 mod location;

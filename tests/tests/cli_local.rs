@@ -19,6 +19,10 @@ account = "123456789012"
 region = "eu-central-1"
 stack = "carnet"
 
+[stages.dev]
+stack = "carnet-dev"
+regions = ["eu-west-1"]
+
 [azure]
 tenant_id = "11111111-2222-4333-8444-555555555555"
 
@@ -264,6 +268,16 @@ async fn faults_and_callers_checks_are_switched_on_from_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stage_is_played_with_roles_of_its_own() {
+    let clouds = Clouds::start(&["--stage", "dev"]).await;
+    let run =
+        clouds.shell("\"$CARNET\" token --exchange && \"$CARNET\" ls azure://carnettest/assets").await.ok();
+    assert!(run.text().contains("role/carnet-dev-eu-west-1-operator"), "{}", run.text());
+    assert!(run.text().contains("a.txt"), "{}", run.text());
+    clouds.end("TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_local_is_not_given_rightly_it_says() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
@@ -287,6 +301,9 @@ async fn what_local_is_not_given_rightly_it_says() {
     assert_eq!(run(vec!["local".into(), "--state-file".into(), state.clone()]).await.code, 2, "no --config");
     std::fs::write(&config, configuration()).expect("a file");
     std::fs::create_dir(folder.path().join("blobs")).expect("a folder");
+    let stage = run(serve(&["--stage", "test"])).await;
+    assert_eq!(stage.code, 2);
+    assert!(stage.stderr.contains("there are dev"), "{}", stage.stderr);
     let fault = run(serve(&["--fault", "aws.sts=explode"])).await;
     assert_eq!(fault.code, 2);
     assert!(fault.stderr.contains("explode"), "{}", fault.stderr);

@@ -4,11 +4,11 @@ pub mod exports;
 mod places;
 
 use crate::args::{Format, Global};
+use crate::configuration;
 use crate::console;
 use crate::failure::Failure;
 use carnet_localclouds::faults::Rule;
 use carnet_localclouds::{Local, Options, State, World};
-use carnet_trust::config::Config;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,11 +42,14 @@ pub struct Args {
     /// The configuration: accounts, places, who may go where
     #[arg(long, value_name = "FILE", required_unless_present = "env")]
     config: Option<PathBuf>,
+    /// The stage of [stages] to play, in the first of its regions; without it, [aws]
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
     /// Where to write, or with --env to read, where everything is
     #[arg(long, value_name = "FILE")]
     state_file: PathBuf,
     /// Print the exports of a shell that talks to the running stand-ins, and end
-    #[arg(long, conflicts_with_all = ["config", "fault", "check_callers", "spreading"])]
+    #[arg(long, conflicts_with_all = ["config", "stage", "fault", "check_callers", "spreading"])]
     env: bool,
     /// Switch on a fault from the start; may be given several times
     #[arg(long, value_name = "SPEC")]
@@ -68,7 +71,7 @@ pub async fn run(args: &Args, global: &Global) -> Result<(), Failure> {
 
 async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failure> {
     let mut stop = super::Stop::listen();
-    let world = world(config)?;
+    let world = world(config, args.stage.as_deref())?;
     let faults = rules(&args.fault)?;
     // What an earlier run left there would tell a script that these are up.
     remove(&args.state_file)?;
@@ -95,14 +98,16 @@ async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failur
     shown.map_err(Failure::stdout)
 }
 
-/// What `carnet.toml` states, as a world. Its folders are relative to it.
-fn world(config: &Path) -> Result<World, Failure> {
-    let fault = |what: String| Failure::Configuration(format!("{}: {what}", config.display()));
-    let text = std::fs::read_to_string(config).map_err(|error| fault(error.to_string()))?;
-    let parsed = Config::parse(&text)
-        .map_err(|faults| fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")))?;
-    let base = config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    World::from_config(&parsed, base).map_err(|error| fault(error.to_string()))
+/// What `carnet.toml` states of `[aws]`, or of a stage in the first of its regions. Its folders are
+/// relative to it.
+fn world(path: &Path, stage: Option<&str>) -> Result<World, Failure> {
+    let mut config = configuration::with_stage(configuration::read(path)?, stage)?;
+    if let (Some(_), Some(deployment)) = (stage, config.deployments().into_iter().next()) {
+        config = deployment.config;
+    }
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    World::from_config(&config, base)
+        .map_err(|error| Failure::Configuration(format!("{}: {error}", path.display())))
 }
 
 fn rules(specs: &[String]) -> Result<Vec<Rule>, Failure> {

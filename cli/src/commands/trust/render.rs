@@ -1,11 +1,10 @@
 //! `carnet trust render`
 
-use super::configuration;
 use super::files::{self, Compared, State};
 use crate::args::{Format, Global};
+use crate::configuration;
 use crate::console;
 use crate::failure::Failure;
-use carnet_trust::config::Config;
 use carnet_trust::render::{Document, Kind, render};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -76,7 +75,7 @@ impl From<Only> for Kind {
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
-    let config = staged(configuration(&args.config)?, args.stage.as_deref())?;
+    let config = configuration::with_stage(configuration::read(&args.config)?, args.stage.as_deref())?;
     let every = [Only::Terraform, Only::Commands, Only::Json, Only::Parameters];
     let mut all = Vec::new();
     let mut wanted = Vec::new();
@@ -107,17 +106,6 @@ pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
         ))),
         false => Ok(()),
     }
-}
-
-fn staged(config: Config, stage: Option<&str>) -> Result<Config, Failure> {
-    let Some(name) = stage else { return Ok(config) };
-    config.with_stage(name).ok_or_else(|| {
-        let names: Vec<&str> = config.stages.keys().map(String::as_str).collect();
-        Failure::Usage(match names.as_slice() {
-            [] => format!("--stage {name}: the configuration has no [stages]"),
-            _ => format!("--stage {name}: no such stage; there are {}", names.join(", ")),
-        })
-    })
 }
 
 fn unread(folder: &Path, error: io::Error) -> Failure {
