@@ -25,7 +25,7 @@ Usage: cargo xtask <TASK> [OPTIONS]
 Tasks:
   demo   Build in the dev profile, then watch a Lambda function read a blob without a key
   test   Run every check that CI runs
-  bench  Measure against the limit and against Python; writes target/bench/
+  bench  Measure against the limit, Python and rclone; writes target/bench/
   live   Check what you have deployed, in your own accounts; no other task does that
   setup  Only install the pinned tools that `test` and `bench` use
 
@@ -54,14 +54,15 @@ Examples:
 const BENCH: &str = "\
 Measures on loopback, in one run: a cold start and warm calls of blob-api under Lambda's Runtime
 Interface Emulator, beside the hand-written limit and a Python handler; `carnet cat` beside bare
-reqwest; 1,000 concurrent cold callers; the binary's size. Writes target/bench/results.md and .json.
+reqwest; 1,000 concurrent cold callers; the binary's size; `carnet sync` beside rclone and a bare
+pipe; planning a million objects. Writes target/bench/results.md and .json.
 
 Usage: cargo xtask bench [OPTIONS]
 
 Options:
   --quick            Fewer repetitions: whether it works, not how fast it is
   --check            Exit with 1 if a target is missed
-  --only PARTS       Comma-separated: cold, warm, cat, callers, size, google
+  --only PARTS       Comma-separated: cold, warm, cat, callers, size, google, sync, million
 
 Examples:
   cargo xtask bench

@@ -12,6 +12,7 @@ const MEASURED: [&str; 4] = ["blob-api", "gcs-api", "limit", "carnet-cli"];
 pub fn run_all(arguments: &[OsString]) -> Result {
     tools::SAM.install()?;
     tools::PEER.install()?;
+    tools::RCLONE.install()?;
     for package in MEASURED {
         println!("Building {package} (release) ...");
         run(&mut cargo(&["build", "--release", "--package", package]))?;
@@ -26,5 +27,6 @@ pub fn run_all(arguments: &[OsString]) -> Result {
         .env("CARNET_BENCH_PYTHON", tools::PEER.program("python"))
         .env("CARNET_BENCH_PEER", root().join("bench/peer"))
         .env("CARNET_BENCH_EVENTS", root().join("events"))
+        .env("CARNET_RCLONE", tools::RCLONE.program("rclone"))
         .env("CARNET_RIE_BIN", tools::rie()?))
 }

@@ -1,4 +1,4 @@
-//! AWS Signature Version 4 for one POST to the root path, as STS takes it.
+//! AWS Signature Version 4, of requests without a query.
 
 use crate::Error;
 use ring::{digest, hmac};
@@ -20,19 +20,31 @@ pub struct Signed {
 }
 
 impl Signer<'_> {
-    /// `headers` are lower-case and sorted by name; `x-amz-date` is added here.
+    /// One POST to the root path, as STS takes it. `headers` are lower-case; `x-amz-date` is added here.
     pub fn sign(&self, headers: &[(&str, &str)], body: &[u8], now: OffsetDateTime) -> Result<Signed, Error> {
+        self.sign_request("POST", "/", headers, &hex(digest::digest(&digest::SHA256, body)), now)
+    }
+
+    /// The path is as it goes over the wire; `payload` is the body's SHA-256, or what S3 takes instead.
+    pub fn sign_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        payload: &str,
+        now: OffsetDateTime,
+    ) -> Result<Signed, Error> {
         let date = now.format(format_description!("[year][month][day]T[hour][minute][second]Z"))?;
         let day = &date[..8];
 
         let mut headers: Vec<_> = headers.iter().copied().chain([("x-amz-date", date.as_str())]).collect();
         headers.sort_unstable();
         let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-        let mut canonical = String::from("POST\n/\n\n");
+        let mut canonical = format!("{method}\n{path}\n\n");
         for (name, value) in &headers {
             writeln!(canonical, "{name}:{value}")?;
         }
-        write!(canonical, "\n{names}\n{}", hex(digest::digest(&digest::SHA256, body)))?;
+        write!(canonical, "\n{names}\n{payload}")?;
 
         let credential_scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let canonical_digest = hex(digest::digest(&digest::SHA256, canonical.as_bytes()));

@@ -13,15 +13,19 @@ pub enum Part {
     Callers,
     Size,
     Google,
+    Sync,
+    Million,
 }
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 8] = [
     ("cold", Part::Cold),
     ("warm", Part::Warm),
     ("cat", Part::Cat),
     ("callers", Part::Callers),
     ("size", Part::Size),
     ("google", Part::Google),
+    ("sync", Part::Sync),
+    ("million", Part::Million),
 ];
 
 pub struct Settings {
@@ -36,6 +40,7 @@ pub struct Settings {
     /// The folder of the Python handler.
     pub peer: PathBuf,
     pub emulator: PathBuf,
+    pub rclone: PathBuf,
     pub events: PathBuf,
 }
 
@@ -82,6 +87,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Invocation> {
         python: variable("CARNET_BENCH_PYTHON")?,
         peer: variable("CARNET_BENCH_PEER")?,
         emulator: variable("CARNET_RIE_BIN")?,
+        rclone: variable("CARNET_RCLONE")?,
         events: variable("CARNET_BENCH_EVENTS")?,
     }))
 }

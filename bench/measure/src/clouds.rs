@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::args::Settings;
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -12,6 +13,13 @@ use std::time::{Duration, Instant};
 pub const ACCOUNT: &str = "carnetbench";
 pub const CONTAINER: &str = "assets";
 pub const BUCKET: &str = "carnet-bench";
+/// Of S3: where copies go. Empty at first.
+pub const COPIES: &str = "carnet-bench-copies";
+/// What copies are made of, both as containers and, behind [`BUCKET`] and a dash, as buckets: one big
+/// object, and many small ones.
+pub const ONE: &str = "one";
+pub const MANY: &str = "many";
+pub const MANY_COUNT: usize = 5000;
 /// What the functions are asked for; `events/*.get.json` name it.
 pub const SMALL: &str = "hello.txt";
 pub const SMALL_SIZE: usize = 4096;
@@ -45,17 +53,36 @@ url = "azure://carnetbench/assets"
 [places.archive]
 url = "gs://carnet-bench"
 
+[places.one]
+url = "azure://carnetbench/one"
+
+[places.one-archive]
+url = "gs://carnet-bench-one"
+
+[places.many]
+url = "azure://carnetbench/many"
+
+[places.many-archive]
+url = "gs://carnet-bench-many"
+
 [instances.operator]
-reads = ["assets", "archive"]
+reads = ["assets", "archive", "one", "one-archive", "many", "many-archive"]
 azure_identity = "reader"
 google_provider = "aws-tokens"
+
+[local]
+s3_buckets = ["carnet-bench-copies"]
 
 # One folder for both: the same bytes wherever they are read.
 [local.containers]
 "carnetbench/assets" = "blobs"
+"carnetbench/one" = "one"
+"carnetbench/many" = "many"
 
 [local.buckets]
 carnet-bench = "blobs"
+carnet-bench-one = "one"
+carnet-bench-many = "many"
 "#;
 
 pub struct Clouds {
@@ -81,6 +108,8 @@ impl Clouds {
         let small: Vec<u8> = noise(1).take(SMALL_SIZE).collect();
         fs::write(blobs.join(SMALL), &small)?;
         make_big(&blobs.join(BIG))?;
+        make_one(&blobs.join(BIG), &folder.join(ONE))?;
+        make_many(&folder.join(MANY))?;
 
         let state_file = folder.join("state.json");
         let _ = fs::remove_file(&state_file);
@@ -117,7 +146,12 @@ impl Clouds {
         }
     }
 
-    fn text(&self, pointer: &str) -> Result<&str> {
+    /// Of all stand-ins together.
+    pub fn pid(&self) -> Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.child.id())?))
+    }
+
+    pub fn text(&self, pointer: &str) -> Result<&str> {
         let text = self.state.pointer(pointer).and_then(Value::as_str);
         text.ok_or_else(|| format!("the state file has no {pointer}").into())
     }
@@ -165,6 +199,13 @@ impl Clouds {
         Ok(folder.display().to_string())
     }
 
+    /// The same for those who write to S3.
+    pub fn sync_env(&self) -> Result<Vec<(String, String)>> {
+        let mut env = self.env()?;
+        env.push(("AWS_ENDPOINT_URL_S3".to_owned(), self.text("/aws/s3/endpoint")?.to_owned()));
+        Ok(env)
+    }
+
     /// What the stand-ins have counted so far.
     pub async fn asked(&self) -> Result<Asked> {
         let url = format!("{}/requests", self.text("/control")?);
@@ -196,6 +237,28 @@ fn make_big(path: &Path) -> Result {
         file.write_all(&block)?;
     }
     Ok(file.flush()?)
+}
+
+/// The same object, alone in a folder.
+fn make_one(big: &Path, folder: &Path) -> Result {
+    fs::create_dir_all(folder)?;
+    let one = folder.join(BIG);
+    match fs::hard_link(big, &one) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn make_many(folder: &Path) -> Result {
+    for number in 0..MANY_COUNT {
+        let file = folder.join(format!("{:02}/{number:05}.bin", number / 100));
+        if fs::metadata(&file).is_ok_and(|file| file.len() == SMALL_SIZE as u64) {
+            continue;
+        }
+        fs::create_dir_all(folder.join(format!("{:02}", number / 100)))?;
+        fs::write(file, noise(100 + number as u64).take(SMALL_SIZE).collect::<Vec<u8>>())?;
+    }
+    Ok(())
 }
 
 /// Bytes without a pattern (xorshift).

@@ -61,6 +61,12 @@ async fn bench(settings: &args::Settings) -> Result<ExitCode> {
     if settings.wants(Part::Google) {
         parts::google::measure(settings, &clouds, &mut report).await?;
     }
+    if settings.wants(Part::Sync) {
+        parts::sync::measure(settings, &clouds, &mut report).await?;
+    }
+    if settings.wants(Part::Million) {
+        parts::million::measure(&clouds, &mut report)?;
+    }
     drop(clouds);
     report.write(&settings.output)?;
     let missed = report.missed();

@@ -4,7 +4,9 @@ pub mod callers;
 pub mod cat;
 pub mod cold;
 pub mod google;
+pub mod million;
 pub mod size;
+pub mod sync;
 pub mod warm;
 
 use crate::args::Settings;

@@ -57,8 +57,7 @@ async fn sign_in(handle: &Handle, tenant: &str, form: &Form) -> Result<Granted, 
             .ok_or_else(|| answers::application(client_id, &world.entra.tenant_id))?;
         (application.clone(), world.entra.tenant_id.clone())
     };
-    let resource = scope.strip_suffix("/.default").filter(|resource| !resource.contains(' '));
-    let resource = resource.ok_or_else(|| answers::scope(scope))?;
+    let resource = resource_of(scope).ok_or_else(|| answers::scope(scope))?;
     let assertion = form.get("client_assertion").filter(|assertion| !assertion.is_empty());
     let is_jwt = form.get("client_assertion_type").is_some_and(|kind| kind == ASSERTION_TYPE);
     let assertion = assertion.filter(|_| is_jwt).ok_or_else(answers::missing_credential)?;
@@ -68,6 +67,17 @@ async fn sign_in(handle: &Handle, tenant: &str, form: &Form) -> Result<Granted, 
         return Err(answers::resource(resource, &tenant_id));
     }
     grant(handle, &application, client_id, resource)
+}
+
+/// The one resource that is asked for. MSAL for Go, and so azidentity and rclone, adds OpenID Connect's
+/// scopes to every request; a client's own token is none the different for them.
+fn resource_of(scope: &str) -> Option<&str> {
+    const OPENID: [&str; 3] = ["openid", "offline_access", "profile"];
+    let mut asked = scope.split(' ').filter(|scope| !OPENID.contains(scope));
+    match (asked.next(), asked.next()) {
+        (Some(scope), None) => scope.strip_suffix("/.default"),
+        _ => None,
+    }
 }
 
 /// Client ids are GUIDs, and GUIDs ignore case.
