@@ -1,15 +1,14 @@
 //! `carnet.toml`, as the commands read it.
 
 use crate::failure::Failure;
-use carnet_trust::config::Config;
+use carnet_trust::config::{Config, listed};
 use std::path::Path;
 
 /// Every fault of the file in one failure.
 pub fn read(path: &Path) -> Result<Config, Failure> {
     let fault = |what: String| Failure::Configuration(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    Config::parse(&text)
-        .map_err(|faults| fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")))
+    Config::parse(&text).map_err(|faults| fault(listed(&faults)))
 }
 
 /// With the one stage that `--stage` names, if it names one.

@@ -177,6 +177,11 @@ impl fmt::Display for Fault {
     }
 }
 
+/// For people: a line each.
+pub fn listed(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
+
 impl Config {
     /// Every fault of the file at once, in the order of its lines.
     pub fn parse(text: &str) -> Result<Config, Vec<Fault>> {

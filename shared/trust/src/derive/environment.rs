@@ -1,6 +1,6 @@
 //! What a principal's program is told of its ways: the variables that `docs/configuration.md` lists.
 
-use crate::config::{Config, Principal, ProviderKind};
+use crate::config::{Config, Principal, Provider, ProviderKind};
 use std::collections::BTreeMap;
 
 impl ProviderKind {
@@ -53,7 +53,7 @@ impl Config {
     }
 
     /// The first audience that its provider allows in place of its name.
-    fn google_token_audience(&self, principal: &Principal) -> Option<String> {
+    pub(super) fn google_token_audience(&self, principal: &Principal) -> Option<String> {
         self.provider(principal)?.allowed_audiences.first().cloned()
     }
 
@@ -63,7 +63,7 @@ impl Config {
         Some(&self.google.as_ref()?.service_accounts.get(account)?.email)
     }
 
-    fn provider(&self, principal: &Principal) -> Option<&crate::config::Provider> {
+    pub(super) fn provider(&self, principal: &Principal) -> Option<&Provider> {
         self.google.as_ref()?.providers.get(principal.google_provider.as_ref()?)
     }
 }

@@ -77,11 +77,8 @@ impl Config {
 
     /// The audience a principal's outbound tokens for Google need; `None` if it presents none.
     pub(super) fn google_proof_audience(&self, principal: &Principal) -> Option<String> {
-        let (google, id) = (self.google.as_ref()?, principal.google_provider.as_ref()?);
-        let provider = google.providers.get(id)?;
-        let default = || google.audience(id);
-        (provider.kind == ProviderKind::Oidc)
-            .then(|| provider.allowed_audiences.first().cloned().unwrap_or_else(default))
+        let named = || self.google_token_audience(principal).or_else(|| self.google_audience(principal));
+        named().filter(|_| self.provider(principal).is_some_and(|it| it.kind == ProviderKind::Oidc))
     }
 
     /// Whom a principal becomes at its provider; `None` if it has none.

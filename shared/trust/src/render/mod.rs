@@ -31,6 +31,9 @@ pub const OBJECT_READER: &str = "roles/storage.objectViewer";
 /// Google, "Service account impersonation" of federated identities.
 pub const ACT_AS: &str = "roles/iam.workloadIdentityUser";
 
+/// The inline policy of an instance's role, whoever makes it.
+const MINT_POLICY: &str = "mint-proofs";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Terraform,
@@ -66,11 +69,10 @@ impl std::error::Error for Unwritable {}
 
 /// Every document of that kind, in the order of reading.
 pub fn render(config: &Config, kind: Kind) -> Result<Vec<Document>, Unwritable> {
-    let plan = Plan::of(config);
     match kind {
-        Kind::Terraform => terraform::documents(&plan),
-        Kind::Commands => Ok(commands::documents(&plan)),
-        Kind::Json => plan.document().map(|document| vec![document]),
+        Kind::Terraform => terraform::documents(&Plan::of(config)),
+        Kind::Commands => Ok(commands::documents(&Plan::of(config))),
+        Kind::Json => Plan::of(config).document().map(|document| vec![document]),
         Kind::Parameters => Ok(parameters::documents(config)),
     }
 }

@@ -66,6 +66,17 @@ pub fn reads(place: &Reading<'_>) -> String {
     }
 }
 
+/// What is read of a listing: the object that was named, else the smallest with bytes in it.
+pub fn choose(objects: Vec<Object>, named: Option<&str>) -> Result<Option<Object>, Failure> {
+    let mut objects = objects.into_iter();
+    let Some(key) = named else {
+        return Ok(objects.filter(|object| object.size > 0).min_by_key(|object| object.size));
+    };
+    objects.find(|object| object.key == key).map(Some).ok_or_else(|| {
+        Failure::new("list", "not_found", "the object that --object names is not there").field("key", key)
+    })
+}
+
 pub async fn run(target: &Target, aws: &Aws, report: &mut Report) -> Vec<Whole> {
     let mut read = Vec::new();
     for function in target.functions() {
@@ -160,18 +171,7 @@ impl Door<'_> {
         let page: Page = serde_json::from_value(page).map_err(|_| {
             Failure::new("api", "malformed", "the answer is no page of a listing").at(&self.url)
         })?;
-        let mut objects = page.objects;
-        match self.place.wanted {
-            None => {
-                objects.retain(|object| object.size > 0);
-                Ok(objects.into_iter().min_by_key(|object| object.size))
-            }
-            Some(key) => objects.into_iter().find(|object| object.key == key).map(Some).ok_or_else(|| {
-                Failure::new("api", "not_found", "the object that --object names is not there")
-                    .at(&self.url)
-                    .field("key", key)
-            }),
-        }
+        choose(page.objects, self.place.wanted).map_err(|failure| at_api(failure).at(&self.url))
     }
 
     async fn head(&self, object: &Object) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 mod command;
 
-use crate::api::{Object, RANGE, Whole};
+use crate::api::{Object, RANGE, Whole, choose};
 use crate::args::Group;
 use crate::failure::Failure;
 use crate::report::{Check, Report, Stopped, check};
@@ -131,18 +131,9 @@ impl Machine<'_> {
         let page_size = names.to_string();
         let arguments = ["ls", "--recursive", "--page-size", &page_size, &location];
         let lines = self.carnet.first_lines(&arguments, names).await?;
-        let objects = lines.into_iter().filter_map(|line| serde_json::from_value::<Object>(line).ok());
-        match place.wanted {
-            None => Ok(objects.filter(|object| object.size > 0).min_by_key(|object| object.size)),
-            Some(key) => {
-                let key = place.key_in_store(key);
-                objects.filter(|object| object.key == key).map(Some).next().ok_or_else(|| {
-                    Failure::new("list", "not_found", "the object that --object names is not there")
-                        .at(place.url.to_string())
-                        .field("key", key)
-                })
-            }
-        }
+        let objects = lines.into_iter().filter_map(|line| serde_json::from_value(line).ok()).collect();
+        let wanted = place.wanted.map(|key| place.key_in_store(key));
+        choose(objects, wanted.as_deref()).map_err(|failure| failure.at(place.url.to_string()))
     }
 
     async fn range(&self, place: &Reading<'_>, object: &Object) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use crate::args::{Args, Group};
 use crate::failure::Failure;
 use crate::report::Format;
-use carnet_trust::config::{Config, Place, Principal};
+use carnet_trust::config::{Config, Place, Principal, listed};
 use carnet_trust::derive::Deployment;
 use std::collections::BTreeMap;
 
@@ -73,10 +73,7 @@ impl Target {
     pub fn choose(args: Args) -> Result<Self, String> {
         let file = args.config.display();
         let text = std::fs::read_to_string(&args.config).map_err(|error| format!("{file}: {error}"))?;
-        let config = Config::parse(&text).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            format!("{file}: {}", faults.join("\n  "))
-        })?;
+        let config = Config::parse(&text).map_err(|faults| format!("{file}: {}", listed(&faults)))?;
         let deployment = deployment(&config, args.stage.as_deref(), args.region.as_deref())?;
         let known = |section: &str, names: &BTreeMap<String, _>, option: &str, name: &str| {
             if names.contains_key(name) {

@@ -2,10 +2,8 @@
 
 use super::issuer_variable;
 use super::shell::{Script, option, quoted};
-use crate::render::Document;
 use crate::render::plan::{Account, MadeBy, Plan, Role};
-
-const POLICY: &str = "mint-proofs";
+use crate::render::{Document, MINT_POLICY};
 
 pub fn scripts(plan: &Plan) -> Vec<Document> {
     vec![grant(plan), revoke(plan)]
@@ -121,13 +119,13 @@ fn grant_minting(script: &mut Script, name: &str, role: &Role) {
     // A policy has texts for keys, so writing it as JSON cannot fail.
     let policy = serde_json::to_string(policy).unwrap_or_default();
     let options =
-        [option("role-name", name), option("policy-name", POLICY), option("policy-document", &policy)];
+        [option("role-name", name), option("policy-name", MINT_POLICY), option("policy-document", &policy)];
     script.command(4, "aws iam put-role-policy", &options);
 }
 
 /// A role that mints nothing now may have minted before.
 fn unless_gone(script: &mut Script, name: &str, attempt: &str) {
-    let policy = format!("{} {}", option("role-name", name), option("policy-name", POLICY));
+    let policy = format!("{} {}", option("role-name", name), option("policy-name", MINT_POLICY));
     script.line(format!("    if aws iam get-role-policy {policy} >/dev/null 2>&1; then"));
     script.line(format!("      {attempt}aws iam delete-role-policy {policy}"));
     script.line("    fi");
@@ -171,7 +169,7 @@ fn revoke_role(script: &mut Script, name: &str, role: &Role) {
     let (role_name, profile) = (option("role-name", name), option("instance-profile-name", name));
     script.line(format!("    # instances.{}", role.principal));
     if role.mint_policy.is_some() {
-        let options = [role_name.clone(), option("policy-name", POLICY)];
+        let options = [role_name.clone(), option("policy-name", MINT_POLICY)];
         script.command(4, "attempt aws iam delete-role-policy", &options);
     } else {
         unless_gone(script, name, "attempt ");

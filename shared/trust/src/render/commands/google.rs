@@ -66,16 +66,10 @@ fn of_pool(google: &Google) -> String {
     format!("--workload-identity-pool={} --location=global --project=\"$PROJECT\"", quoted(&google.pool))
 }
 
-fn kind(provider: &Provider) -> &'static str {
-    match provider.kind {
-        ProviderKind::Oidc => "oidc",
-        ProviderKind::Aws => "aws",
-    }
-}
-
 fn grant_provider(script: &mut Script, google: &Google, id: &str, provider: &Provider) {
     const PROVIDERS: &str = "gcloud iam workload-identity-pools providers";
-    let (name, kind, pool) = (quoted(id), kind(provider), of_pool(google));
+    // gcloud names the kinds as carnet.toml does.
+    let (name, kind, pool) = (quoted(id), provider.kind.name(), of_pool(google));
     let mapping = provider.mapping.iter().map(|(target, expression)| format!("{target}={expression}"));
     let mut options = vec![format!("--attribute-mapping={}", quoted(&listed(mapping.collect())))];
     // Empty takes one away that was there.
@@ -194,7 +188,7 @@ fn revoke(google: &Google) -> Document {
         script.section(&format!("google.providers.{id}"));
         let command = format!(
             "attempt gcloud iam workload-identity-pools providers update-{} {}",
-            kind(provider),
+            provider.kind.name(),
             quoted(id)
         );
         script.command(0, &command, &[of_pool(google), "--disabled".to_owned()]);

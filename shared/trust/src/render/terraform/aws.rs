@@ -3,6 +3,7 @@
 use super::hcl::{File, label, object, reference, texts};
 use super::{account_label, in_account, issuer, must_be, resource};
 use crate::aws::{Effect, Policy};
+use crate::render::MINT_POLICY;
 use crate::render::plan::{Account, Plan, Role};
 use ::hcl::{Block, Expression};
 use std::collections::BTreeSet;
@@ -75,7 +76,7 @@ fn instance(plan: &Plan, file: &mut File, (account, name): (&str, &str), role: &
     if let Some(policy) = &role.mint_policy {
         file.add(MINT, policy_document(name, policy));
         let block = resource("aws_iam_role_policy", name)
-            .add_attribute(("name", "mint-proofs"))
+            .add_attribute(("name", MINT_POLICY))
             .add_attribute(("role", reference(&["aws_iam_role", name, "name"])))
             .add_attribute(("policy", document_json(name)));
         file.add("", in_account(plan, account, block).build());
