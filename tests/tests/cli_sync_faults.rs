@@ -22,7 +22,7 @@ each!(AZURE as azure, GOOGLE as google: (
 ));
 
 const BIG: &str = "big.bin";
-const LENGTH: usize = 2 * PART + 11;
+const LENGTH: usize = 2 * PART + 1_001;
 
 /// One big object and a small one.
 async fn two(side: Side) -> (Copies, Vec<u8>) {

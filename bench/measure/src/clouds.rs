@@ -86,11 +86,14 @@ carnet-bench-many = "many"
 "#;
 
 pub struct Clouds {
-    child: Child,
+    child: Running,
     state: Value,
     pub http: reqwest::Client,
     pub small: Vec<u8>,
 }
+
+/// Ends with whoever started it.
+struct Running(Child);
 
 /// How often the token services were asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,35 +123,17 @@ impl Clouds {
             .arg("--state-file")
             .arg(&state_file)
             .spawn()?;
-        let http =
-            reqwest::Client::builder().tls_backend_preconfigured(limit::tls::config()?).no_proxy().build()?;
-        let mut clouds = Self { child, state: Value::Null, http, small };
-        clouds.state = clouds.ready(&state_file).await?;
-        Ok(clouds)
-    }
-
-    async fn ready(&mut self, state_file: &Path) -> Result<Value> {
-        const PATIENCE: Duration = Duration::from_secs(60);
-        let start = Instant::now();
-        loop {
-            if let Ok(text) = fs::read(state_file)
-                && let Ok(state) = serde_json::from_slice(&text)
-            {
-                return Ok(state);
-            }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(format!("carnet local ended with {status} before it was ready").into());
-            }
-            if start.elapsed() > PATIENCE {
-                return Err("carnet local was not ready in time".into());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let mut child = Running(child);
+        let state = ready(&mut child.0, &state_file).await?;
+        let ca_file = state.pointer("/ca_file").and_then(Value::as_str).map(Path::new);
+        let tls = limit::tls::config(ca_file)?;
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build()?;
+        Ok(Self { child, state, http, small })
     }
 
     /// Of all stand-ins together.
     pub fn pid(&self) -> Result<Pid> {
-        Ok(Pid::from_raw(i32::try_from(self.child.id())?))
+        Ok(Pid::from_raw(i32::try_from(self.child.0.id())?))
     }
 
     pub fn text(&self, pointer: &str) -> Result<&str> {
@@ -219,10 +204,30 @@ impl Clouds {
     }
 }
 
-impl Drop for Clouds {
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The state file, when it is there.
+async fn ready(child: &mut Child, state_file: &Path) -> Result<Value> {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let start = Instant::now();
+    loop {
+        if let Ok(text) = fs::read(state_file)
+            && let Ok(state) = serde_json::from_slice(&text)
+        {
+            return Ok(state);
+        }
+        if let Some(status) = child.try_wait()? {
+            return Err(format!("carnet local ended with {status} before it was ready").into());
+        }
+        if start.elapsed() > PATIENCE {
+            return Err("carnet local was not ready in time".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

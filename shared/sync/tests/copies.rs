@@ -253,7 +253,8 @@ async fn a_failed_upload_is_ended_unless_it_can_go_on() {
     for (kind, uploads) in [(Kind::Unavailable, 1), (Kind::OutOfRange, 0)] {
         let world = World::new();
         world.put("big", noise(1, 60));
-        for _ in 0..4 {
+        // In the stream of the whole, then four times by itself.
+        for _ in 0..5 {
             world.frail.on("part 2 big", Break::Fail(kind));
         }
         let Outcome::Failed(_) = copier(&world).object(&task(&world, "big").await).await else {

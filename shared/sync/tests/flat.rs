@@ -8,11 +8,12 @@ use carnet_objects::sink::{
     SinkListRequest, SinkObject, Upload, UploadId, UploadMarker, UploadPage, WriteOutcome, Written,
 };
 use carnet_objects::{
-    BoxFuture, ByteRange, Conditions, Digests, Key, ListRequest, ObjectMeta, ObjectSink, ObjectSource,
-    Opened, Page, ReadRequest, Result, Version,
+    BoxFuture, ByteRange, ByteStream, Conditions, Digests, Key, ListRequest, ObjectMeta, ObjectSink,
+    ObjectSource, Opened, Page, ReadRequest, Result, Version,
 };
-use carnet_sync::{Ending, Job, RunOptions, Silent, State, Stop, run};
-use futures_util::stream;
+use carnet_sync::plan::Reason;
+use carnet_sync::{Copier, CopyOptions, Ending, Job, RunId, RunOptions, Silent, State, Stop, Task, run};
+use futures_util::{StreamExt as _, stream};
 use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -74,6 +75,7 @@ impl ObjectSource for MadeUp {
 }
 
 /// Keeps small objects; of parts only what they are.
+#[derive(Default)]
 struct Bottomless {
     memory: Memory,
     parts: Mutex<BTreeMap<u32, Part>>,
@@ -109,15 +111,19 @@ impl ObjectSink for Bottomless {
         &'a self,
         _: &'a Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        mut body: ByteStream,
     ) -> BoxFuture<'a, Result<Part>> {
         Box::pin(async move {
-            // As a network would: the bytes are held for a while.
-            tokio::task::yield_now().await;
-            assert_eq!(Crc32c::of(&body), crc32c);
+            let (mut crc32c, mut length) = (Crc32c::EMPTY, 0);
+            while let Some(chunk) = body.next().await {
+                let chunk = chunk?;
+                tokio::task::yield_now().await;
+                (crc32c, length) = (crc32c.append(&chunk), length + chunk.len() as u64);
+            }
+            assert_eq!(length, size);
             let tag = Version::parse(&format!("{number}")).unwrap();
-            let part = Part { number, size: body.len() as u64, tag, crc32c: Some(crc32c) };
+            let part = Part { number, size, tag, crc32c: Some(crc32c) };
             self.parts.lock().unwrap().insert(number, part.clone());
             Ok(part)
         })
@@ -164,7 +170,15 @@ fn high_water() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// In parts that are read one by one, and in one stream where only an MD5 could prove it.
+fn job(digests: Digests) -> Arc<Job> {
+    let sink = Arc::new(Bottomless::default());
+    let state = State::new(sink.clone(), ".carnet/").unwrap();
+    let job = Job::new(Arc::new(MadeUp(digests)), "from", sink, "to", "", state).unwrap();
+    Arc::new(job)
+}
+
+/// In parts that are read one by one, and in one stream where only an MD5 could prove it; and in parts
+/// that are each more than may be held.
 #[tokio::test]
 async fn a_copy_takes_flat_memory_whatever_the_size() {
     let crc32c = Digests { crc32c: Some(whole().as_u32()), ..Digests::NONE };
@@ -172,11 +186,22 @@ async fn a_copy_takes_flat_memory_whatever_the_size() {
     (0..SIZE / CHUNK).for_each(|at| md5.update(chunk(at * CHUNK, SIZE)));
     let md5 = Digests { md5: Some(md5.finalize().into()), ..Digests::NONE };
     for (digests, proven) in [(crc32c, [1, 0, 0]), (md5, [0, 1, 0]), (Digests::NONE, [0, 0, 1])] {
-        let sink = Arc::new(Bottomless { memory: Memory::new(), parts: Mutex::default() });
-        let state = State::new(sink.clone(), ".carnet/").unwrap();
-        let source = Arc::new(MadeUp(digests));
-        let job = Job::new(source, "from", sink, "to", "", state).unwrap();
-        let summary = run(Arc::new(job), RunOptions::default(), Arc::new(Silent), Stop::new()).await.unwrap();
+        let job = job(digests);
+        let summary = run(job, RunOptions::default(), Arc::new(Silent), Stop::new()).await.unwrap();
+        assert_eq!((summary.ending, summary.counts.copied_bytes), (Ending::Done, SIZE));
+        let counts = &summary.counts;
+        assert_eq!([counts.proven_crc32c, counts.proven_md5, counts.proven_length], proven);
+    }
+
+    // An upload that was begun in two parts, as those of objects beyond 10,000 ordinary parts are large.
+    for (digests, proven) in [(crc32c, [1, 0, 0]), (md5, [0, 1, 0])] {
+        let job = job(digests);
+        let options = CopyOptions { part_size: SIZE / 2, ..CopyOptions::default() };
+        let id = RunId::new(SystemTime::now());
+        let copier = Copier::new(job.clone(), id, options, Arc::new(Silent), Stop::new());
+        let task = Task { found: meta(digests).into(), reason: Reason::New, replaces: None };
+        copier.begin(&task).await.unwrap();
+        let summary = run(job, RunOptions::default(), Arc::new(Silent), Stop::new()).await.unwrap();
         assert_eq!((summary.ending, summary.counts.copied_bytes), (Ending::Done, SIZE));
         let counts = &summary.counts;
         assert_eq!([counts.proven_crc32c, counts.proven_md5, counts.proven_length], proven);

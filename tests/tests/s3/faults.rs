@@ -5,8 +5,9 @@ use carnet_localclouds::faults::Hop;
 use carnet_objects::sink::{
     CompleteRequest, Condition, Crc32c, Got, MIN_PART, ObjectSink, PutRequest, WriteOutcome,
 };
-use carnet_objects::{Key, Kind};
+use carnet_objects::{ByteStream, Key, Kind};
 use carnet_tests::{S3_BUCKET, Stage};
+use futures_util::stream;
 use std::sync::Arc;
 
 fn key(name: &str) -> Key {
@@ -24,6 +25,10 @@ fn noise(length: usize) -> Bytes {
     (0..length).map(|at| (at * 31 + at / 251) as u8).collect()
 }
 
+fn one_chunk(body: &Bytes) -> ByteStream {
+    Box::pin(stream::iter([Ok(body.clone())]))
+}
+
 /// A bit that flips between here and S3 is found by S3, before anything is visible.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_corrupted_on_its_way_is_refused_and_can_be_sent_again() {
@@ -34,13 +39,13 @@ async fn a_part_corrupted_on_its_way_is_refused_and_can_be_sent_again() {
     let upload = sink.begin_upload(&key, &Default::default()).await.unwrap();
     stage.fault("aws.s3=corrupt-request*2");
     for piece in [&first, &last] {
-        let refused = sink.put_part(&upload, 1, piece.clone(), Crc32c::of(piece)).await.unwrap_err();
+        let refused = sink.put_part(&upload, 1, piece.len() as u64, one_chunk(piece)).await.unwrap_err();
         assert_eq!((refused.kind(), refused.code()), (Kind::Unavailable, Some("BadDigest")));
     }
     assert_eq!(sink.list_parts(&upload, None).await.unwrap().parts, []);
     let mut parts = Vec::new();
     for (number, piece) in [(1, &first), (2, &last)] {
-        parts.push(sink.put_part(&upload, number, piece.clone(), Crc32c::of(piece)).await.unwrap());
+        parts.push(sink.put_part(&upload, number, piece.len() as u64, one_chunk(piece)).await.unwrap());
     }
     let request =
         CompleteRequest { crc32c: Crc32c::of(&body), size: body.len() as u64, condition: Condition::None };
@@ -144,7 +149,7 @@ async fn an_error_inside_a_200_is_an_error() {
     let sink: Arc<dyn ObjectSink> = stage.s3().await.unwrap();
     let (key, body) = (key("late"), Bytes::from_static(b"body"));
     let upload = sink.begin_upload(&key, &Default::default()).await.unwrap();
-    let parts = [sink.put_part(&upload, 1, body.clone(), Crc32c::of(&body)).await.unwrap()];
+    let parts = [sink.put_part(&upload, 1, body.len() as u64, one_chunk(&body)).await.unwrap()];
     let request = CompleteRequest { crc32c: Crc32c::of(&body), size: 4, condition: Condition::Absent };
     for (code, expected) in [("InternalError", None), ("PreconditionFailed", Some(WriteOutcome::Unmet))] {
         stage.fault(&format!("aws.s3=status:200:body=<Error><Code>{code}</Code></Error>*1"));

@@ -10,8 +10,10 @@ use crate::sink::{
     Part, PartPage, Pending, PutRequest, SinkListRequest, SinkObject, Upload, UploadId, UploadMarker,
     UploadPage, WriteOutcome, Written,
 };
+use crate::source::ByteStream;
 use bytes::{Bytes, BytesMut};
 use carnet_federation::{BoxFuture, Error, Hop, Kind, Result};
+use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::SystemTime;
@@ -289,10 +291,20 @@ impl ObjectSink for Memory {
         &'a self,
         upload: &'a Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        mut body: ByteStream,
     ) -> BoxFuture<'a, Result<Part>> {
-        Box::pin(async move { self.put_one_part(upload, number, body, crc32c) })
+        Box::pin(async move {
+            let mut bytes = BytesMut::new();
+            while let Some(chunk) = body.next().await {
+                bytes.extend_from_slice(&chunk?);
+            }
+            if bytes.len() as u64 != size {
+                return Err(refused(Kind::Unavailable, "the part is not as long as stated"));
+            }
+            let crc32c = Crc32c::of(&bytes);
+            self.put_one_part(upload, number, bytes.freeze(), crc32c)
+        })
     }
 
     fn list_parts<'a>(&'a self, upload: &'a Upload, after: Option<u32>) -> BoxFuture<'a, Result<PartPage>> {

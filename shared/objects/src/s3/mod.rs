@@ -6,21 +6,22 @@
 //! | `settings` | endpoint, region and owner: what the environment says of buckets |
 //! | `transport` | the SDK's calls on the shared HTTP client |
 //! | `objects` | objects in one piece: head, get, put, delete |
-//! | `uploads` | objects in parts |
+//! | `uploads`, `streamed` | objects in parts; the bytes of a part, as they come |
 //! | `listing` | pages of names, and of uploads |
 //! | `source` | the same bucket, read: for those who compare what was written |
 //! | `errors` | the SDK's errors as ours |
 //!
 //! The SDK's retries are off (a writer decides what a second try may overwrite), and so are the
-//! checksums it would compute: ours are there before it is called, and S3 checks them. Bodies are not
-//! hashed for the signature either: TLS protects them on the way, and their CRC32C is signed with
-//! the headers.
+//! checksums it would compute, but of parts, whose bytes pass by: others are there before it is called,
+//! and S3 checks them. Bodies are not hashed for the signature either: TLS protects them on
+//! the way, and their CRC32C is signed with the headers.
 
 mod errors;
 mod listing;
 mod objects;
 mod settings;
 mod source;
+mod streamed;
 mod transport;
 mod uploads;
 
@@ -31,10 +32,10 @@ use crate::list::{ListRequest, Page};
 use crate::object::{Conditions, ObjectMeta, Version};
 use crate::place::is_s3_bucket;
 use crate::sink::{
-    Attributes, CompleteRequest, Crc32c, Deletion, EntryPage, Got, ObjectSink, Part, PartPage, PutRequest,
+    Attributes, CompleteRequest, Deletion, EntryPage, Got, ObjectSink, Part, PartPage, PutRequest,
     SinkListRequest, SinkObject, Upload, UploadMarker, UploadPage, WriteOutcome,
 };
-use crate::source::{ObjectSource, Opened, ReadRequest};
+use crate::source::{ByteStream, ObjectSource, Opened, ReadRequest};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -127,10 +128,10 @@ impl ObjectSink for S3Bucket {
         &'a self,
         upload: &'a Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        body: ByteStream,
     ) -> BoxFuture<'a, Result<Part>> {
-        self.hop(Hop::Write, self.upload_part(upload, number, body, crc32c))
+        self.hop(Hop::Write, self.upload_part(upload, number, size, body))
     }
 
     fn list_parts<'a>(&'a self, upload: &'a Upload, after: Option<u32>) -> BoxFuture<'a, Result<PartPage>> {

@@ -1,15 +1,15 @@
 //! Objects in parts.
 
 use super::S3Bucket;
-use super::errors;
 use super::objects::{encryption, headers, metadata, storage_class, tagging};
+use super::{errors, streamed};
 use crate::key::Key;
 use crate::sink::{
     Attributes, CompleteRequest, Crc32c, Part, PartPage, Upload, UploadId, WriteOutcome, Written,
 };
-use aws_sdk_s3::primitives::ByteStream;
+use crate::source::ByteStream;
+use aws_sdk_s3::config::{Builder, RequestChecksumCalculation};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
-use bytes::Bytes;
 use carnet_federation::{Error, Hop, Kind, Result};
 
 impl S3Bucket {
@@ -37,14 +37,15 @@ impl S3Bucket {
         Ok(Upload { key: key.clone(), id: UploadId::new(id) })
     }
 
+    /// The SDK sums up what it sends, and says so behind it.
     pub(super) async fn upload_part(
         &self,
         upload: &Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        body: ByteStream,
     ) -> Result<Part> {
-        let size = body.len() as u64;
+        let (body, sum) = streamed::body(size, body);
         let call = self
             .client
             .upload_part()
@@ -53,15 +54,17 @@ impl S3Bucket {
             .set_expected_bucket_owner(self.owner.clone())
             .upload_id(upload.id.as_str())
             .part_number(self.part_number(number)?)
-            .body(ByteStream::from(body))
-            .checksum_crc32_c(crc32c.to_base64());
-        let sent = call.customize().disable_payload_signing().send().await;
-        let output = sent.map_err(|error| errors::from_sdk(Hop::Write, &self.target, error))?;
-        let kept = self.stated(Hop::Write, output.checksum_crc32_c())?;
-        if kept.is_some_and(|kept| kept != crc32c) {
+            .checksum_algorithm(ChecksumAlgorithm::Crc32C)
+            .body(body);
+        // Off for all other calls, see there.
+        let summed = Builder::new().request_checksum_calculation(RequestChecksumCalculation::WhenSupported);
+        let outcome = call.customize().config_override(summed).send().await;
+        let output = outcome.map_err(|error| errors::from_sdk(Hop::Write, &self.target, error))?;
+        let (sent, kept) = (sum.get(), self.stated(Hop::Write, output.checksum_crc32_c())?);
+        if kept.is_some_and(|kept| kept != sent) {
             return Err(self.malformed(Hop::Write, "another checksum than that of the part"));
         }
-        Ok(Part { number, size, tag: self.version(Hop::Write, output.e_tag())?, crc32c: kept })
+        Ok(Part { number, size, tag: self.version(Hop::Write, output.e_tag())?, crc32c: Some(sent) })
     }
 
     pub(super) async fn parts(&self, upload: &Upload, after: Option<u32>) -> Result<PartPage> {

@@ -23,6 +23,7 @@ pub use upload::{CompleteRequest, Part, PartPage, Pending, Upload, UploadId, Upl
 
 use crate::key::Key;
 use crate::object::Version;
+use crate::source::ByteStream;
 use bytes::Bytes;
 use carnet_federation::{BoxFuture, Result};
 
@@ -64,14 +65,16 @@ pub trait ObjectSink: Send + Sync {
     /// written beside the bytes is stated here and no more later.
     fn begin_upload<'a>(&'a self, key: &'a Key, attributes: &'a Attributes) -> BoxFuture<'a, Result<Upload>>;
 
-    /// One part; sent again under the same number it replaces the former. An upload that is over is
-    /// [`Kind::NotFound`](crate::Kind::NotFound).
+    /// One part; sent again under the same number it replaces the former. Its bytes are sent as they
+    /// come, summed up on their way, and their [`Crc32c`] behind them. Where they end early or fail,
+    /// the call fails and the part has not arrived; the error need not be that of the bytes. An upload
+    /// that is over is [`Kind::NotFound`](crate::Kind::NotFound).
     fn put_part<'a>(
         &'a self,
         upload: &'a Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        body: ByteStream,
     ) -> BoxFuture<'a, Result<Part>>;
 
     /// The parts that have arrived, by number, those after `after`. An upload that is over is

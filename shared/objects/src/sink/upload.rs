@@ -50,7 +50,8 @@ pub struct Part {
     pub size: u64,
     /// The part's entity tag.
     pub tag: Version,
-    /// As the destination has verified it; `None` where it keeps none of parts.
+    /// What was sent, or of a part that is listed what the destination has verified: `None` where it
+    /// keeps none of parts.
     pub crc32c: Option<Crc32c>,
 }
 

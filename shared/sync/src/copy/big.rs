@@ -7,22 +7,18 @@
 
 use super::attributes;
 use super::parts::Parts;
-use super::sending::Sending;
 use super::settle::{DECISIONS, Settled};
 use super::{Copier, Evidence, Object, Setback};
 use crate::error::SyncError;
-use crate::progress::Event;
 use crate::receipt::{Origin, Proven, Receipt, Unproven};
 use crate::state::{attempt, upload_path};
-use bytes::{Bytes, BytesMut};
 use carnet_federation::{Error, Hop, Kind};
 use carnet_objects::sink::{CompleteRequest, Crc32c, Part, Upload, UploadId, WriteOutcome};
-use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Reading, Version, head, read};
+use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Version, head};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A big object under way: everything that another process needs to copy parts of it, or to finish it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +49,22 @@ impl BigCopy {
         1..=self.parts().count()
     }
 
-    fn upload(&self) -> Upload {
+    pub(super) fn size_of(&self, number: u32) -> u64 {
+        let range = self.parts().range(number);
+        range.end - range.start
+    }
+
+    /// To read one part of the pinned version.
+    pub(super) fn request(&self, number: u32) -> ReadRequest {
+        let range = self.parts().range(number);
+        ReadRequest {
+            range: Some(ByteRange::Between { first: range.start, last: range.end.saturating_sub(1) }),
+            version: Some(self.source_version.clone()),
+            ..ReadRequest::default()
+        }
+    }
+
+    pub(super) fn upload(&self) -> Upload {
         Upload { key: self.destination.clone(), id: UploadId::new(self.upload_id.as_str()) }
     }
 }
@@ -141,7 +152,7 @@ impl Copier {
         } else {
             let missing = big.numbers().filter(|number| !arrived.contains_key(number));
             let sent: Vec<Part> = stream::iter(missing)
-                .map(|number| self.one_part(big, number).boxed())
+                .map(|number| self.part(big, number).boxed())
                 .buffer_unordered(self.options.parts_at_once.max(1))
                 .try_collect()
                 .await?;
@@ -163,73 +174,6 @@ impl Copier {
         };
         let evidence = Evidence { size: big.size, crc32c, proven, unproven, dropped: big.dropped.clone() };
         self.complete(object, big, arrived.into_values().collect(), evidence).await
-    }
-
-    /// Reads one part of the pinned version and sends it.
-    pub(super) async fn one_part(&self, big: &BigCopy, number: u32) -> Result<Part, Setback> {
-        let range = big.parts().range(number);
-        let _memory = self.limits.memory(range.end - range.start).await;
-        self.limits.pace(range.end - range.start).await;
-        let request = ReadRequest {
-            range: Some(ByteRange::Between { first: range.start, last: range.end.saturating_sub(1) }),
-            version: Some(big.source_version.clone()),
-            ..ReadRequest::default()
-        };
-        let mut reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
-        let mut body = BytesMut::with_capacity((range.end - range.start) as usize);
-        while let Some(chunk) = reading.next().await {
-            body.extend_from_slice(&chunk.map_err(Setback::reading)?);
-        }
-        self.send_part(big, number, body.freeze()).await
-    }
-
-    /// Reads the whole in one stream, which checks its digest before it hands out the last bytes, and
-    /// sends the parts as they fill.
-    async fn all_parts_in_a_row(&self, big: &BigCopy) -> Result<Arrived, Setback> {
-        let request = ReadRequest { version: Some(big.source_version.clone()), ..ReadRequest::default() };
-        let mut reading = read(self.job.source.clone(), &big.key, request).await.map_err(Setback::reading)?;
-        let (mut rest, mut sending) = (BytesMut::new(), Sending::default());
-        for number in big.numbers() {
-            let range = big.parts().range(number);
-            let filling = self.fill(&mut reading, &mut rest, (range.end - range.start) as usize);
-            let (body, memory) = sending.meanwhile(filling).await?;
-            let send = async move {
-                let part = self.send_part(big, number, body).await;
-                drop(memory);
-                part
-            };
-            sending.push(send.boxed(), self.options.parts_at_once).await?;
-        }
-        sending.finish().await
-    }
-
-    /// The next so many bytes of the stream, and the memory they take.
-    async fn fill(
-        &self,
-        reading: &mut Reading,
-        rest: &mut BytesMut,
-        length: usize,
-    ) -> Result<(Bytes, OwnedSemaphorePermit), Setback> {
-        let memory = self.limits.memory(length as u64).await;
-        self.limits.pace(length as u64).await;
-        rest.reserve(length.saturating_sub(rest.len()));
-        while rest.len() < length {
-            let Some(chunk) = reading.next().await else { break };
-            rest.extend_from_slice(&chunk.map_err(Setback::reading)?);
-        }
-        let body = rest.split_to(length.min(rest.len())).freeze();
-        // What is left of the last chunk, without the room of the part that was cut from it.
-        *rest = BytesMut::from(&rest[..]);
-        Ok((body, memory))
-    }
-
-    async fn send_part(&self, big: &BigCopy, number: u32, body: Bytes) -> Result<Part, Setback> {
-        let (sink, upload, crc32c) = (&self.job.sink, big.upload(), Crc32c::of(&body));
-        let put = || sink.put_part(&upload, number, body.clone(), crc32c);
-        let part = attempt(Hop::Write, &**sink, put).await.map_err(Setback::uploading)?;
-        self.progress.hear(&Event::Bytes { bytes: body.len() as u64 });
-        // What was sent is what counts, also where the answer does not repeat the checksum.
-        Ok(Part { crc32c: Some(crc32c), ..part })
     }
 
     async fn complete(

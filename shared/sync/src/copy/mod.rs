@@ -6,7 +6,9 @@
 //! | this one | [`Copier`]: one object, begun again where the source changed under it |
 //! | [`whole`] | a small object: one read, one put |
 //! | [`big`] | a big object: an upload in parts, which are the checkpoint |
-//! | [`parts`], [`sending`] | how it is cut; parts on their way |
+//! | [`parts`] | how it is cut |
+//! | [`part`], [`row`] | a part, sent while it is read; all of them from one stream |
+//! | [`sending`] | parts on their way, while the next one is read |
 //! | [`spread`] | the same over several processes |
 //! | [`settle`] | what is at the destination when a condition does not hold; adopting it |
 //! | [`attributes`] | what goes along with the bytes |
@@ -17,7 +19,9 @@ pub(crate) mod attributes;
 pub mod batch;
 mod big;
 mod limits;
+mod part;
 mod parts;
+mod row;
 mod sending;
 mod settle;
 mod spread;
@@ -56,7 +60,8 @@ pub struct CopyOptions {
     pub objects_at_once: usize,
     /// Parts of one object that are under way at once.
     pub parts_at_once: usize,
-    /// Bytes of objects in memory, over all copies. One part larger than this is copied alone.
+    /// Bytes of objects in memory, over all copies. An object of one piece that is larger than this
+    /// is copied alone.
     pub memory: u64,
     pub bytes_per_second: Option<u64>,
     /// Looks at the destination before it copies, and adopts what has the source's digest. Big

@@ -14,6 +14,10 @@ pub(super) struct Sending<'p> {
 }
 
 impl<'p> Sending<'p> {
+    pub fn push(&mut self, part: BoxFuture<'p, Result<Part, Setback>>) {
+        self.parts.push(part);
+    }
+
     /// Waits for `work`, while the parts go on.
     pub async fn meanwhile<T>(
         &mut self,
@@ -24,35 +28,28 @@ impl<'p> Sending<'p> {
             tokio::select! {
                 biased;
                 outcome = &mut work => return outcome,
-                Some(part) = self.parts.next() => {
-                    let part = part?;
-                    self.arrived.insert(part.number, part);
-                }
+                Some(part) = self.parts.next() => self.take(part)?,
             }
         }
     }
 
-    /// One more; waits while there are too many.
-    pub async fn push(
-        &mut self,
-        part: BoxFuture<'p, Result<Part, Setback>>,
-        at_once: usize,
-    ) -> Result<(), Setback> {
-        self.parts.push(part);
-        while self.parts.len() >= at_once.max(1)
+    pub async fn wait_for_fewer_than(&mut self, most: usize) -> Result<(), Setback> {
+        while self.parts.len() >= most
             && let Some(part) = self.parts.next().await
         {
-            let part = part?;
-            self.arrived.insert(part.number, part);
+            self.take(part)?;
         }
         Ok(())
     }
 
     pub async fn finish(mut self) -> Result<Arrived, Setback> {
-        while let Some(part) = self.parts.next().await {
-            let part = part?;
-            self.arrived.insert(part.number, part);
-        }
+        self.wait_for_fewer_than(1).await?;
         Ok(self.arrived)
+    }
+
+    fn take(&mut self, part: Result<Part, Setback>) -> Result<(), Setback> {
+        let part = part?;
+        self.arrived.insert(part.number, part);
+        Ok(())
     }
 }

@@ -24,7 +24,7 @@ impl Copier {
             let missing =
                 numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
             stream::iter(missing)
-                .map(|number| self.one_part(big, number).boxed())
+                .map(|number| self.part(big, number).boxed())
                 .buffer_unordered(self.options.parts_at_once.max(1))
                 .try_for_each(|_| std::future::ready(Ok(())))
                 .await

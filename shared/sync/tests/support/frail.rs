@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use carnet_objects::memory::Memory;
 use carnet_objects::sink::{
-    Attributes, CompleteRequest, Crc32c, Deletion, EntryPage, Got, Part, PartPage, PutRequest,
-    SinkListRequest, SinkObject, Upload, UploadMarker, UploadPage, WriteOutcome,
+    Attributes, CompleteRequest, Deletion, EntryPage, Got, Part, PartPage, PutRequest, SinkListRequest,
+    SinkObject, Upload, UploadMarker, UploadPage, WriteOutcome,
 };
 use carnet_objects::{
-    BoxFuture, Conditions, Error, Hop, Key, Kind, ListRequest, ObjectMeta, ObjectSink, ObjectSource, Opened,
-    Page, ReadRequest, Result, Version,
+    BoxFuture, ByteStream, Conditions, Error, Hop, Key, Kind, ListRequest, ObjectMeta, ObjectSink,
+    ObjectSource, Opened, Page, ReadRequest, Result, Version,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -214,12 +214,19 @@ impl ObjectSink for Frail {
         &'a self,
         upload: &'a Upload,
         number: u32,
-        body: Bytes,
-        crc32c: Crc32c,
+        size: u64,
+        body: ByteStream,
     ) -> BoxFuture<'a, Result<Part>> {
         let line = format!("part {number} {}", upload.key);
-        let body = self.damaged(&line, body);
-        Box::pin(self.call(line, self.sink.put_part(upload, number, body, crc32c)))
+        Box::pin(async move {
+            match self.turn(&line).await {
+                Some(Break::Corrupt) => {
+                    let message = "the bytes that came are not those of the checksum";
+                    Err(Error::new(Hop::Write, Kind::Unavailable, "frail", message))
+                }
+                broken => self.broken(broken, self.sink.put_part(upload, number, size, body)).await,
+            }
+        })
     }
     fn list_parts<'a>(&'a self, upload: &'a Upload, after: Option<u32>) -> BoxFuture<'a, Result<PartPage>> {
         Box::pin(self.call(format!("parts {}", upload.key), self.sink.list_parts(upload, after)))

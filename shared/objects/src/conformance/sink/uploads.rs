@@ -7,12 +7,13 @@ use crate::sink::{
     WriteOutcome,
 };
 use bytes::Bytes;
-use carnet_federation::{Error, Kind, Result};
+use carnet_federation::{Error, Hop, Kind, Result};
+use futures_util::stream;
 
 pub(super) async fn run(suite: &Suite<'_>) {
     in_parts(suite).await;
     one_small_part(suite).await;
-    corrupted(suite).await;
+    broken(suite).await;
     wrongly_completed(suite).await;
     if suite.can(SinkAbility::ConditionalCompletion) {
         conditions(suite).await;
@@ -28,9 +29,16 @@ async fn begin(suite: &Suite<'_>, key: &Key) -> Upload {
 }
 
 async fn send(suite: &Suite<'_>, upload: &Upload, number: u32, body: &Bytes) -> Part {
-    let part = suite.sink.put_part(upload, number, body.clone(), Crc32c::of(body)).await.expect("a part");
+    let part = put(suite, upload, number, body).await.expect("a part");
     assert_eq!((part.number, part.size), (number, body.len() as u64));
+    assert_eq!(part.crc32c, Some(Crc32c::of(body)), "as it was sent");
     part
+}
+
+/// In chunks that are no divisors of anything.
+async fn put(suite: &Suite<'_>, upload: &Upload, number: u32, body: &Bytes) -> Result<Part> {
+    let chunks: Vec<_> = body.chunks(70_001).map(|chunk| Ok(body.slice_ref(chunk))).collect();
+    suite.sink.put_part(upload, number, body.len() as u64, Box::pin(stream::iter(chunks))).await
 }
 
 fn whole(body: &[u8]) -> CompleteRequest {
@@ -93,7 +101,6 @@ fn same(suite: &Suite<'_>, listed: &Part, sent: &Part) {
     assert_eq!((listed.number, listed.size, &listed.tag), (sent.number, sent.size, &sent.tag));
     if suite.can(SinkAbility::KeepsChecksums) {
         assert_eq!(listed.crc32c, sent.crc32c);
-        assert!(sent.crc32c.is_some(), "a part's checksum is stated");
     }
 }
 
@@ -105,23 +112,27 @@ async fn one_small_part(suite: &Suite<'_>) {
     became(suite, &key, &body).await;
 }
 
-async fn corrupted(suite: &Suite<'_>) {
-    if !suite.can(SinkAbility::VerifiesChecksums) {
-        return;
-    }
-    let (key, sent) = (key("conformance/parts/corrupted"), Bytes::from_static(b"what was sent"));
+/// A part whose bytes end early, or break off, is none.
+async fn broken(suite: &Suite<'_>) {
+    let key = key("conformance/parts/broken");
+    suite.clear(&key).await;
+    let body = noise(MIN_PART as usize);
     let upload = begin(suite, &key).await;
-    let arrived = Bytes::from_static(b"what arrived!");
-    let error = suite.sink.put_part(&upload, 1, arrived, Crc32c::of(&sent)).await;
-    let error = error.expect_err("a corrupted part is refused");
-    assert_eq!(error.kind(), Kind::Unavailable, "worth sending again: {error}");
+    let failure = || Error::new(Hop::Read, Kind::Unavailable, "the source", "it broke off");
+    let early = vec![Ok(body.slice(..100_000))];
+    let broken = vec![Ok(body.slice(..100_000)), Err(failure())];
+    for chunks in [early, broken] {
+        let outcome =
+            suite.sink.put_part(&upload, 1, body.len() as u64, Box::pin(stream::iter(chunks))).await;
+        outcome.expect_err("not all of it came");
+    }
     if suite.can(SinkAbility::ListsParts) {
         let page = suite.sink.list_parts(&upload, None).await.expect("the parts");
         assert_eq!(page.parts, [], "it has not arrived");
     }
-    let part = send(suite, &upload, 1, &sent).await;
-    written(complete(suite, &upload, &[part], &whole(&sent)).await.expect("sent again, it is right"));
-    became(suite, &key, &sent).await;
+    let part = send(suite, &upload, 1, &body).await;
+    written(complete(suite, &upload, &[part], &whole(&body)).await.expect("sent again, it is right"));
+    became(suite, &key, &body).await;
 }
 
 /// What the parts are not, they cannot become. The upload stays as it was.
@@ -183,8 +194,7 @@ async fn over(suite: &Suite<'_>) {
     suite.sink.abort(&aborted).await.expect("a second abort");
     let unknown = Upload { key: key.clone(), id: UploadId::new("no-upload-of-this-name") };
     for upload in [&aborted, &unknown] {
-        let error = suite.sink.put_part(upload, 2, body.clone(), Crc32c::of(&body)).await;
-        let error = error.expect_err("it is over");
+        let error = put(suite, upload, 2, &body).await.expect_err("it is over");
         if suite.can(SinkAbility::TellsEndedUploads) {
             assert_eq!(error.kind(), Kind::NotFound, "a part");
         }
