@@ -12,13 +12,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Our crates. Only they follow a general level below `info`: the SDKs' debug lines are theirs,
 /// and may show more than ours would. Name an SDK's target in `RUST_LOG` to see it all the same.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "carnet",
     "carnet_federation",
     "carnet_objects",
     "carnet_localclouds",
     "carnet_cli",
     "blob_api",
+    "carnet_sync",
     "carnet_trust",
     "hop",
 ];
@@ -43,13 +44,13 @@ pub fn init_lambda(env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// A command's logging: text on stderr, `warn` unless `RUST_LOG` says otherwise.
+/// A command's logging: text on stderr, `error` unless `RUST_LOG` says otherwise.
 pub fn init_command<W>(env: &Env, colour: bool, writer: W) -> Result<()>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     refuse_sensitive_bodies(env)?;
-    let targets = targets(env.get("RUST_LOG"), LevelFilter::ERROR);
+    let targets = hushed(targets(env.get("RUST_LOG"), LevelFilter::ERROR));
     let layer = fmt::layer().with_ansi(colour).with_writer(writer).without_time();
     let _ = tracing_subscriber::registry().with(targets).with(layer).try_init();
     Ok(())
@@ -84,6 +85,14 @@ fn targets(asked: Option<&str>, fallback: LevelFilter) -> Targets {
     }
 }
 
+/// Without what S3's stand-in is built on, unless it is named: to that every request that it refuses is
+/// an error.
+fn hushed(asked: Targets) -> Targets {
+    let named: Vec<_> = asked.iter().map(|(target, level)| (target.to_owned(), level)).collect();
+    let default = asked.default_level().unwrap_or(LevelFilter::ERROR);
+    Targets::new().with_default(default).with_target("s3s", LevelFilter::OFF).with_targets(named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +111,11 @@ mod tests {
     #[test]
     fn an_unreadable_level_is_the_default() {
         assert!(targets(Some("loud"), LevelFilter::INFO).would_enable("x", &Level::INFO));
+
+        let hushed_unless = |asked| hushed(targets(asked, LevelFilter::ERROR));
+        assert!(!hushed_unless(None).would_enable("s3s::ops", &Level::ERROR));
+        assert!(hushed_unless(None).would_enable("carnet_sync", &Level::ERROR));
+        assert!(hushed_unless(Some("warn,s3s=debug")).would_enable("s3s::ops", &Level::DEBUG));
         assert!(!targets(None, LevelFilter::INFO).would_enable("x", &Level::DEBUG));
     }
 

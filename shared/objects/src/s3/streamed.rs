@@ -5,6 +5,8 @@ use crate::source::ByteStream;
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use carnet_federation::Error;
+use futures_util::StreamExt as _;
+use futures_util::stream::Fuse;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,13 +29,14 @@ impl Sum {
 
 pub(super) fn body(size: u64, chunks: ByteStream) -> (SdkStream, Sum) {
     let sum = Sum(Arc::new(AtomicU32::new(Crc32c::EMPTY.as_u32())));
-    let body = Streamed { chunks: Mutex::new(chunks), left: size, sum: sum.clone() };
+    let body = Streamed { chunks: Mutex::new(chunks.fuse()), left: size, sum: sum.clone() };
     (SdkStream::from_body_1_x(body), sum)
 }
 
 struct Streamed {
-    /// The SDK wants bodies to be `Sync`. It is never locked.
-    chunks: Mutex<ByteStream>,
+    /// The SDK wants bodies to be `Sync`: it is never locked. And it asks for more after the end, which
+    /// not every stream can bear.
+    chunks: Mutex<Fuse<ByteStream>>,
     left: u64,
     sum: Sum,
 }
@@ -48,7 +51,7 @@ impl Body for Streamed {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         let chunks = this.chunks.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let chunk = ready!(chunks.as_mut().poll_next(cx));
+        let chunk = ready!(chunks.poll_next_unpin(cx));
         Poll::Ready(chunk.map(|chunk| {
             let chunk = chunk?;
             this.sum.append(&chunk);
