@@ -27,10 +27,6 @@ use clap::Parser as _;
 use failure::Failure;
 use std::process::ExitCode;
 
-/// A sync of small objects is thousands of requests a second, each of which is hundreds of allocations.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {

@@ -52,6 +52,7 @@ impl PageToken {
 impl ListRequest {
     /// A store refuses a page token that it did not give with 400; as everyone else who asks for what
     /// lies outside a thing, its caller is told so.
+    #[cfg_attr(not(any(feature = "azure", feature = "google")), allow(dead_code))]
     pub(crate) fn refused(&self, error: Error) -> Error {
         if self.page_token.is_none() || error.status() != Some(400) {
             return error;
