@@ -27,13 +27,11 @@ impl Copier {
         let mut sums = BTreeMap::new();
         for number in big.numbers() {
             let size = big.size_of(number);
+            // Before the part begins: one that stands still for long is given up.
+            sending.meanwhile(self.limits.pace(size).map(Ok)).await?;
             let (feed, chunks) = mpsc::channel(CHUNKS);
             sending.push(self.fed(big, number, chunks).boxed());
-            let feeding = async {
-                self.limits.pace(size).await;
-                row.feed(size, feed).await
-            };
-            sums.insert(number, sending.meanwhile(feeding).await?);
+            sums.insert(number, sending.meanwhile(row.feed(size, feed)).await?);
             sending.wait_for_fewer_than(self.options.parts_at_once.clamp(1, AT_ONCE)).await?;
         }
         let arrived = sending.finish().await?;
