@@ -15,15 +15,15 @@ impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("s3://") {
+            return Err("s3:// is where `carnet sync` copies to; read azure:// or gs://".to_owned());
+        }
         // scheme, nothing, account, container; or scheme, nothing, bucket.
         let slashes = if text.starts_with("gs://") { 2 } else { 3 };
         let (head, rest) = match text.match_indices('/').nth(slashes) {
             Some((at, _)) => (&text[..at], &text[at + 1..]),
             None => (text, ""),
         };
-        if text.starts_with("s3://") {
-            return Err("s3:// is where `carnet sync` copies to; read azure:// or gs://".to_owned());
-        }
         let store = PlaceUrl::parse(head).map_err(|fault| fault.to_string())?;
         Ok(Self { store, rest: rest.to_owned() })
     }

@@ -16,6 +16,7 @@
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
 //! | [`verify`] | both sides read again and compared |
+//! | `synthetic` | objects that never were, for those who measure plans |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
@@ -42,6 +43,8 @@ pub mod sort;
 pub mod state;
 pub mod stop;
 pub mod summary;
+#[cfg(feature = "synthetic")]
+pub mod synthetic;
 mod text;
 pub mod verify;
 

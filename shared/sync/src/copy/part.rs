@@ -33,13 +33,9 @@ impl Copier {
         let (sink, upload) = (&self.job.sink, big.upload());
         let source_failed = AtomicBool::new(false);
         let send = || async {
-            let (reading, ended) = match read(self.job.source.clone(), &big.key, big.request(number)).await {
-                Ok(reading) => (reading, Arc::new(OnceLock::new())),
-                Err(error) => {
-                    source_failed.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-            };
+            let opened = read(self.job.source.clone(), &big.key, big.request(number)).await;
+            source_failed.store(opened.is_err(), Ordering::Relaxed);
+            let (reading, ended) = (opened?, Arc::new(OnceLock::new()));
             let sent = sink.put_part(&upload, number, size, watched(reading, ended.clone())).await;
             source_failed.store(ended.get().is_some(), Ordering::Relaxed);
             ended.get().map_or(sent, |error| Err(error.clone()))
