@@ -4,6 +4,7 @@ mod azure;
 mod google;
 mod principals;
 mod stages;
+mod sync;
 
 use super::check;
 use super::table::{At, Faults, Table};
@@ -32,7 +33,12 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let google = root.table("google", &mut faults).map(|table| google::google(table, &mut faults));
     let places = places(root.table("places", &mut faults), &mut faults);
     let names = Names { azure: azure.as_ref(), google: google.as_ref(), places: &places };
-    let functions = principals(root.table("functions", &mut faults), &names, &mut faults);
+    let mut functions = principals(root.table("functions", &mut faults), &names, &mut faults);
+    let sync = root.table("sync", &mut faults).map(|table| sync::sync(table, &names, &mut faults));
+    let sync = sync.map(|(sync, readers)| {
+        sync::join(&mut functions, readers, &mut faults);
+        sync
+    });
     let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
     principals::across(&functions, &instances, stages.count(&aws), &mut faults);
     stages.check(&aws, &functions, &instances, google.as_ref(), &mut faults);
@@ -50,6 +56,7 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
         azure,
         google,
         places,
+        sync,
         functions: functions_of,
         instances: instances_of,
         local,
