@@ -21,6 +21,8 @@ const DOOR: [(&str, &str); 2] = [("EventsAudiences", "https://events.example"), 
 /// Those that read the source.
 const READERS: [&str; 4] = ["SyncPlan", "SyncCopy", "SyncCommit", "IngestObject"];
 const BUCKET: &str = "arn:aws:s3:::carnet-syncbucket";
+/// Actions, each with what it may be done to.
+type Grants<'a> = &'a [(&'a str, &'a [&'a str])];
 const TASKS: [&str; 3] = ["SyncPlan", "SyncCopy", "SyncCommit"];
 
 fn deploy(parameters: &[&[(&str, &str)]]) -> Deployed {
@@ -76,41 +78,45 @@ fn the_source_s_cloud_decides_what_the_functions_are_told_and_may_mint() {
 fn each_role_reaches_its_own_part_of_the_bucket() {
     let deployed = deploy(&[&GOOGLE, &DOOR]);
     let copy = format!("{BUCKET}/copies/a/b.txt");
-    let state = format!("{BUCKET}/copies/.carnet-sync/root.json");
+    let root = format!("{BUCKET}/copies/.carnet-sync/root.json");
+    let work = format!("{BUCKET}/copies/.carnet-sync/runs/run/work.json");
     let result = format!("{BUCKET}/copies/.carnet-sync/engine/run/manifest.json");
     let list = format!("{BUCKET}/.carnet-inbox/list.txt");
     let elsewhere = format!("{BUCKET}/copies2/a");
-    let whole: &[(&str, &[&str])] = &[
+    let (state, all) = (&[&*root, &*work, &*result][..], &[&*copy, &*root, &*work, &*result][..]);
+    let plans_and_commits: Grants = &[
         ("s3:ListBucket", &[BUCKET]),
-        ("s3:GetObject", &[&copy, &state, &result]),
-        ("s3:PutObject", &[&copy, &state, &result]),
-        ("s3:DeleteObject", &[&copy, &state, &result]),
-        ("s3:AbortMultipartUpload", &[&copy, &state, &result]),
-        ("s3:ListMultipartUploadParts", &[&copy, &state, &result]),
+        ("s3:GetObject", all),
+        ("s3:DeleteObject", all),
+        ("s3:PutObject", state),
     ];
-    let deletes_no_copy: Vec<(&str, &[&str])> = whole
-        .iter()
-        .map(|(action, on)| (*action, if *action == "s3:DeleteObject" { &on[1..] } else { *on }))
-        .collect();
-    let reads_lists: Vec<&str> = vec![&copy, &state, &result, &list];
-    let mut ingests = deletes_no_copy.clone();
-    ingests[1].1 = &reads_lists;
-    let machine: &[(&str, &[&str])] = &[
-        ("s3:GetObject", &[&state, &result]),
-        ("s3:PutObject", &[&result]),
-        ("s3:AbortMultipartUpload", &[&result]),
-        ("s3:ListMultipartUploadParts", &[&result]),
+    let copies: Grants = &[
+        ("s3:ListBucket", &[BUCKET]),
+        ("s3:GetObject", all),
+        ("s3:PutObject", all),
+        ("s3:DeleteObject", state),
+        ("s3:AbortMultipartUpload", all),
+        ("s3:ListMultipartUploadParts", all),
     ];
-    let expected: [(&str, &[(&str, &[&str])]); 7] = [
-        ("SyncPlanRole", whole),
-        ("SyncCopyRole", &deletes_no_copy),
-        ("SyncCommitRole", whole),
+    let mut ingests = copies.to_vec();
+    let and_lists = [all, &[&*list]].concat();
+    ingests[1].1 = &and_lists;
+    let machine: Grants = &[
+        ("s3:GetObject", &[&*work, &*result]),
+        ("s3:PutObject", &[&*result]),
+        ("s3:AbortMultipartUpload", &[&*result]),
+        ("s3:ListMultipartUploadParts", &[&*result]),
+    ];
+    let expected: [(&str, Grants); 7] = [
+        ("SyncPlanRole", plans_and_commits),
+        ("SyncCopyRole", copies),
+        ("SyncCommitRole", plans_and_commits),
         ("IngestObjectRole", &ingests),
         ("SyncMachineRole", machine),
         ("SyncScheduleRole", &[]),
         ("EventWebhookRole", &[]),
     ];
-    let resources = [BUCKET, &copy, &state, &result, &list, &elsewhere];
+    let resources = [BUCKET, &copy, &root, &work, &result, &list, &elsewhere];
     for (role, expected) in expected {
         let policies = deployed.policies(role);
         let statements = policies.iter().flat_map(|policy| &policy.statement.0);

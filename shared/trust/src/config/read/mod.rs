@@ -12,7 +12,7 @@ use super::{Aws, Config, Fault, Local, Place};
 use crate::google::Refusal;
 use principals::{Named, Names, principals};
 use stages::stages;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeTable;
 
 pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
@@ -67,16 +67,19 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
 }
 
 /// A provider that would turn away the very principals that are to use it is a fault here, long
-/// before Google says so. Said once for each principal.
+/// before Google says so. Said once for each principal, and for the sync's once.
 fn own_proofs(config: &Config, named: &[Named], faults: &mut Faults) {
     let deployments = config.deployments();
+    let mut said = BTreeSet::new();
     for Named { name, principal } in named {
         let Some(provider) = &principal.google_provider else { continue };
         let refused = deployments.iter().find_map(|deployment| {
             let refusal = deployment.google_identity(&name.value)?.err()?;
             Some((deployment, refusal))
         });
-        if let Some((deployment, Refusal { description, field, .. })) = refused {
+        if let Some((deployment, Refusal { description, field, .. })) =
+            refused.filter(|_| said.insert(&name.field))
+        {
             let stage =
                 deployment.stage.as_ref().map(|stage| format!(" in stage {stage}")).unwrap_or_default();
             faults.add(

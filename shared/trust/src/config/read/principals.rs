@@ -129,7 +129,7 @@ pub fn across(functions: &[Named], instances: &[Named], deployments: usize, faul
                 format!(
                     "`{identity}` would need more than the {MAX_CREDENTIALS} federated credentials Entra allows{each}"
                 ),
-                "give some of its users another identity",
+                "give some of its users another identity, or some stages a file and an identity of their own",
             );
         }
     }
