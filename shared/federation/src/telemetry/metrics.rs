@@ -16,6 +16,7 @@ struct Tally {
     hits: u32,
     misses: u32,
     errors: BTreeMap<Kind, u32>,
+    counts: BTreeMap<&'static str, u32>,
 }
 
 /// Starts counting. Before it, and outside Lambda, nothing is counted.
@@ -33,6 +34,11 @@ pub(crate) fn cache(hit: bool) {
 
 pub(crate) fn error(kind: Kind) {
     with(|tally| *tally.errors.entry(kind).or_default() += 1);
+}
+
+/// Counts something of a function's own. The name is one of ours: letters and dots.
+pub fn count(name: &'static str, by: u32) {
+    with(|tally| *tally.counts.entry(name).or_default() += by);
 }
 
 /// Writes what was counted since the last time, as one line on stdout. Called at an invocation's end.
@@ -66,6 +72,9 @@ impl Tally {
         }
         for (kind, count) in std::mem::take(&mut self.errors) {
             line.put(format_args!("Errors.{kind}"), "Count", count);
+        }
+        for (name, count) in std::mem::take(&mut self.counts) {
+            line.put(name, "Count", count);
         }
         let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         line.end(&self.function, millis)
