@@ -69,7 +69,9 @@ mod tests {
         let is = |store: &str, name: &str| Ok((store.to_owned(), name.to_owned()));
         assert_eq!(named("gs://bucket/a/b%20c"), is("gs://bucket/", "a/b%20c"));
         assert_eq!(named("azure://account/box/a//b/"), is("azure://account/box/", "a//b/"));
-        for wrong in ["gs://bucket", "gs://bucket/", "azure://account/box", "s3://bucket/a", "gs://B/a", "a", ""] {
+        for wrong in
+            ["gs://bucket", "gs://bucket/", "azure://account/box", "s3://bucket/a", "gs://B/a", "a", ""]
+        {
             assert!(named(wrong).is_err(), "{wrong}");
         }
     }

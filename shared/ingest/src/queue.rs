@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use carnet_federation::config::{Env, Faults, endpoint};
 use carnet_federation::http::retry::{Policy, retry};
 use carnet_federation::mint::AwsSession;
-use carnet_federation::{Error, Hop, Kind, Result, hints, telemetry};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use carnet_federation::{BoxFuture, Error, Hop, Kind, Result, hints, telemetry};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use reqwest::Url;
 
 /// "Amazon SQS message quotas": entries of a batch.
@@ -55,17 +55,17 @@ impl Queue {
     /// Puts all of them into the queue, or fails. After a failure some may be there: they are events,
     /// which may come twice.
     pub async fn send(&self, messages: Vec<String>) -> Result<()> {
-        let batches = batches(messages);
-        telemetry::hop(Hop::Queue, &self.target, async {
-            stream::iter(batches).map(|batch| self.send_batch(batch)).buffer_unordered(AT_ONCE).try_collect().await
-        })
-        .await
+        let sending: Vec<BoxFuture<'_, Result<()>>> =
+            batches(messages).into_iter().map(|batch| self.send_batch(batch).boxed()).collect();
+        let sent = stream::iter(sending).buffer_unordered(AT_ONCE).try_collect();
+        telemetry::hop(Hop::Queue, &self.target, sent).await
     }
 
     /// Whether there is such a queue that this role may ask about, and how full it is: for the doctor.
     pub async fn look(&self) -> Result<Option<u64>> {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let asked = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send();
+        let asked =
+            self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send();
         let answer = asked.await.map_err(|error| self.explain(error))?;
         Ok(answer.attributes().and_then(|all| all.get(&name)).and_then(|count| count.parse().ok()))
     }
@@ -119,7 +119,8 @@ impl Queue {
                     (_, 403) | (Some("AccessDenied" | "AccessDeniedException"), _) => Kind::Forbidden,
                     _ => Kind::Refused,
                 };
-                let built = self.error(kind, refusal.err().message().unwrap_or("SQS refused")).with_status(status);
+                let built =
+                    self.error(kind, refusal.err().message().unwrap_or("SQS refused")).with_status(status);
                 match refusal.err().code() {
                     Some(code) => built.with_code(code),
                     None => built,

@@ -116,9 +116,13 @@ mod tests {
     fn only_what_lies_below_the_source_is_named() {
         let scope = Scope::new(PlaceUrl::parse("gs://bucket/in").unwrap());
         assert_eq!(scope.key(&hint("gs://bucket/in/a/b")).unwrap().as_str(), "a/b");
-        for outside in
-            ["gs://bucket/a", "gs://bucket/in/", "gs://bucket/inner/a", "gs://other/in/a", "azure://bucket/in/in/a"]
-        {
+        for outside in [
+            "gs://bucket/a",
+            "gs://bucket/in/",
+            "gs://bucket/inner/a",
+            "gs://other/in/a",
+            "azure://bucket/in/in/a",
+        ] {
             let error = scope.key(&hint(outside)).unwrap_err();
             assert_eq!((error.kind(), error.hint().unwrap().anchor), (Kind::Forbidden, "event-outside"));
         }
@@ -137,9 +141,15 @@ mod tests {
             gather(|faults| Some(Inbox::read(&env, Some(&to), faults)))
         };
         let inbox = read("s3://bucket/lists", "s3://bucket/copies").unwrap();
-        let list = |bucket: &str, key: &str| ListObject { bucket: bucket.into(), key: key.into(), from: None };
-        assert_eq!(Inbox::key(inbox.as_ref(), &list("bucket", "lists/a.txt")).unwrap().as_str(), "lists/a.txt");
-        for (bucket, key) in [("bucket", "copies/a"), ("other", "lists/a"), ("bucket", "lists/"), ("bucket", "lists")] {
+        let list =
+            |bucket: &str, key: &str| ListObject { bucket: bucket.into(), key: key.into(), from: None };
+        assert_eq!(
+            Inbox::key(inbox.as_ref(), &list("bucket", "lists/a.txt")).unwrap().as_str(),
+            "lists/a.txt"
+        );
+        for (bucket, key) in
+            [("bucket", "copies/a"), ("other", "lists/a"), ("bucket", "lists/"), ("bucket", "lists")]
+        {
             assert_eq!(Inbox::key(inbox.as_ref(), &list(bucket, key)).unwrap_err().kind(), Kind::Forbidden);
         }
         assert_eq!(Inbox::key(None, &list("bucket", "lists/a")).unwrap_err().kind(), Kind::Forbidden);

@@ -72,14 +72,7 @@ impl Issuer {
     /// `name` is what `iss` must be, and what the document at `discovery` must say it is.
     pub fn new(http: Http, name: impl Into<String>, discovery: Url) -> Self {
         let target = target_of(&discovery);
-        Self {
-            name: name.into(),
-            discovery,
-            target,
-            http,
-            known: RwLock::default(),
-            asked: Mutex::default(),
-        }
+        Self { name: name.into(), discovery, target, http, known: RwLock::default(), asked: Mutex::default() }
     }
 
     pub fn name(&self) -> &str {

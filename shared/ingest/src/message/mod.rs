@@ -101,6 +101,3 @@ fn no_json(error: serde_json::Error) -> Error {
 
 /// Attributes and the like: texts by name.
 type Texts = BTreeMap<String, String>;
-
-#[cfg(test)]
-mod tests;

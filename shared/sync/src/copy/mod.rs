@@ -14,10 +14,12 @@
 //! | [`attributes`] | what goes along with the bytes |
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
 //! | [`batch`] | a batch, whose receipts are one file |
+//! | [`current`] | one object because of an event: what is current of it |
 
 pub(crate) mod attributes;
 pub mod batch;
 mod big;
+mod current;
 mod limits;
 mod part;
 mod parts;
@@ -29,6 +31,7 @@ mod whole;
 
 pub use batch::BatchReport;
 pub use big::BigCopy;
+pub use current::Current;
 
 use crate::error::SyncError;
 use crate::job::Job;
