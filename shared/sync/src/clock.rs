@@ -66,6 +66,23 @@ pub(crate) mod stamp {
     }
 }
 
+/// For `#[serde(with = "optional_stamp", default)]`.
+pub(crate) mod optional_stamp {
+    use super::*;
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+    #[derive(Deserialize)]
+    struct Stamp(#[serde(with = "stamp")] SystemTime);
+
+    pub fn serialize<S: Serializer>(at: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        at.map(rfc3339).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        Ok(Option::<Stamp>::deserialize(deserializer)?.map(|Stamp(at)| at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

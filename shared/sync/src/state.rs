@@ -5,7 +5,8 @@
 //! | `root.json` | the manifest's root, the one file that is replaced |
 //! | `lease.json` | who is at work |
 //! | `manifest/<run>-<number>.v1.jsonl.gz` | shards, which are never changed |
-//! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where another process carries it out |
+//! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where other processes carry it out |
+//! | `runs/<run>/begun.json`, `work.json`, `reports/`, `ranges/`, `merged/`, `gathered.json` | what these tell each other: [`steps`](crate::steps) |
 //! | `runs/<run>/begun/<batch>.json` | batches that are being copied: what may have been written |
 //! | `runs/<run>/receipts/<batch>.v1.jsonl.gz` | what was copied, until a manifest holds it |
 //! | `pending/<run>-<number>.v1.jsonl.gz` | deletions that are not confirmed |
@@ -108,6 +109,11 @@ impl State {
 
     pub fn folder(&self) -> &str {
         &self.folder
+    }
+
+    /// The whole name of one of its files, in the bucket.
+    pub fn name_of(&self, path: &str) -> String {
+        format!("{}{path}", self.folder)
     }
 
     pub(crate) fn sink(&self) -> &Arc<dyn ObjectSink> {

@@ -32,8 +32,8 @@ impl Merged {
     }
 }
 
-/// Merges one range. It must begin and end where shards begin, as those of [`Manifest::ranges`] do;
-/// `number` tells its files from those of other ranges.
+/// Merges one range; `number` tells its files from those of other ranges. A shard that lies in several
+/// ranges is written anew by each of them.
 pub async fn range(
     job: &Job,
     manifest: &Manifest,
@@ -59,10 +59,11 @@ pub async fn range(
         manifest.shards().iter().filter(|shard| range.meets(&shard.first, &shard.last)).collect();
     for (at, shard) in shards.iter().enumerate() {
         let until = shards.get(at + 1).map(|next| next.first.as_str());
-        if merge.is_untouched(until).await? {
+        let whole = range.holds(&shard.first) && range.holds(&shard.last);
+        if whole && merge.is_untouched(until).await? {
             merge.shards.take_over((*shard).clone()).await?;
         } else {
-            merge.shard(Records::new(&job.state, vec![(*shard).clone()]), until).await?;
+            merge.shard(Records::within(&job.state, vec![(*shard).clone()], range.clone()), until).await?;
         }
     }
     if shards.is_empty() {

@@ -13,6 +13,7 @@ use crate::plan::batch::BEGUN;
 use crate::progress::{Event, Progress};
 use crate::receipt::Receipt;
 use crate::state::RunId;
+use crate::stop::Stop;
 use std::collections::BTreeMap;
 
 /// Files of one run that somebody may still need.
@@ -50,7 +51,7 @@ pub async fn recover(
         swap(job, manifest, run, merged, order, absorbed.clone()).await?;
     }
     if let Some(root) = manifest.root.clone().filter(|root| !root.pending.is_empty()) {
-        let deleted = deletions::make(job, lease, run, &root.pending, progress).await?;
+        let deleted = deletions::make(job, lease, run, &root.pending, progress, &Stop::new()).await?;
         let root = Root { pending: deleted.pending, written_at: job.clock.now(), ..root };
         manifest.swap(&job.state, root).await?;
     }

@@ -5,14 +5,16 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::manifest::Manifest;
 use crate::state::RunId;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use crate::stop::Stop;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 
 const AT_ONCE: usize = 16;
 
 /// Deletes shards that neither this manifest nor the one before it has, pending deletions that are
-/// not pending, and the files of runs that are in the manifest. Only under the lease.
-pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64> {
+/// not pending, and the files of runs that are in the manifest. Only under the lease. What it does not
+/// come to, the next run sweeps.
+pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId], stop: &Stop) -> Result<u64> {
     let Some(root) = &manifest.root else { return Ok(0) };
     let shards = root.shards.iter().map(|shard| shard.path.as_str());
     let pending = root.pending.iter().map(|piece| piece.path.as_str());
@@ -30,6 +32,6 @@ pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64
     let swept = stream::iter(stale)
         .map(|path| async move { job.state.delete(&path, None).await }.boxed())
         .buffer_unordered(AT_ONCE);
-    let results: Vec<_> = swept.collect().await;
-    results.into_iter().try_fold(0, |swept, result| result.map(|_| swept + 1))
+    let counted = swept.try_fold(0, |swept, _| std::future::ready(Ok(swept + 1)));
+    stop.or(counted).await.unwrap_or(Ok(0))
 }

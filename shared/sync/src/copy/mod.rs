@@ -32,6 +32,7 @@ mod whole;
 pub use batch::BatchReport;
 pub use big::BigCopy;
 pub use current::Current;
+pub(crate) use parts::parts_of;
 
 use crate::error::SyncError;
 use crate::job::Job;
