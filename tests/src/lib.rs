@@ -5,6 +5,7 @@
 //! trust and count the requests that were made.
 
 pub mod api;
+pub mod events;
 pub mod refusal;
 pub mod relay;
 pub mod secrecy;
