@@ -16,6 +16,12 @@ import boto3
 from botocore.config import Config
 from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer import result_writer_decl
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client
 
 ENDPOINTS = {"lambda": os.environ["CARNET_LAMBDA_ENDPOINT"], "s3": os.environ["CARNET_S3_ENDPOINT"]}
@@ -30,6 +36,36 @@ def client(service_name, region_name, config, **_):
     )
 
 
+def write_results(self, env):
+    """The paths of a ResultWriter begin in the map's input ("ResultWriter (Map)"); moto lets them begin in
+    its results."""
+    env.stack.pop()
+    env.stack.append(env.states.get_input())
+    self.parargs.eval(env=env)
+    self.resource_eval.eval_resource(env=env)
+    fail_beyond_tolerance(env)
+
+
+def fail_beyond_tolerance(env):
+    """A map fails if more of its children failed than it tolerates; moto only keeps the number."""
+    run = env.map_run_record_pool_manager.get_all().pop()
+    counts = run.item_counter.describe()
+    if counts["failed"] * 100 <= (run.tolerated_failure_percentage or 0) * counts["total"]:
+        return
+    kind = StatesErrorNameType.StatesExceedToleratedFailureThreshold
+    cause = f"{counts['failed']} of {counts['total']} items failed"
+    details = ExecutionFailedEventDetails(error=kind.to_name(), cause=cause)
+    raise FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=StatesErrorName(typ=kind),
+            event_type=HistoryEventType.ExecutionFailed,
+            event_details=EventDetails(executionFailedEventDetails=details),
+        )
+    )
+
+
+result_writer_decl.ResultWriter._eval_body = write_results
 boto_client.boto3 = types.SimpleNamespace(client=client)
 default_user_config["stepfunctions"]["execute_state_machine"] = True
 
