@@ -85,13 +85,21 @@ async fn workers_die_batches_fail_and_a_redrive_ends_equal() {
         );
     }
     let failed = machine.wait(&execution).await;
-    assert_eq!((failed.status.as_str(), failed.error.as_str()), ("FAILED", "States.ExceedToleratedFailureThreshold"));
+    assert_eq!(
+        (failed.status.as_str(), failed.error.as_str()),
+        ("FAILED", "States.ExceedToleratedFailureThreshold")
+    );
     let copied = deployment.copies().await.len();
     assert!((16..24).contains(&copied), "{copied}");
     deployment.allow(may_not_read);
     let redriven = machine.redrive(&execution).await;
     let ended = machine.wait(&redriven).await;
-    assert_eq!(ended.status, "SUCCEEDED", "{ended:?} {:#?}", deployment.stage.function("sync-copy").logs().lines());
+    assert_eq!(
+        ended.status,
+        "SUCCEEDED",
+        "{ended:?} {:#?}",
+        deployment.stage.function("sync-copy").logs().lines()
+    );
     assert_eq!(ended.output["copied"], 24);
     deployment.assert_same().await;
 }
