@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod deployment;
+pub mod events;
 pub mod machine;
 pub mod refusal;
 pub mod relay;
