@@ -32,8 +32,30 @@ impl Merged {
     }
 }
 
-/// Merges one range. It must begin and end where shards begin, as those of [`Manifest::ranges`] do;
-/// `number` tells its files from those of other ranges.
+/// The key space in ranges of about so many records, old and new: what one process merges in the time
+/// that it has. Also where there is no shard yet, or a few and very much is new.
+pub fn ranges(manifest: &Manifest, harvest: &Harvest, each: u64) -> Vec<KeyRange> {
+    let old = manifest.shards().iter().map(|shard| (shard, true));
+    let new = harvest.receipts.iter().chain(&harvest.deletions).map(|piece| (piece, false));
+    let mut pieces: Vec<(&Piece, bool)> = old.chain(new).collect();
+    pieces.sort_by(|(a, _), (b, _)| a.first.as_bytes().cmp(b.first.as_bytes()));
+    // A cut through a shard makes two of it, so one where a shard begins is worth waiting for.
+    let patience = if manifest.shards().is_empty() { 1 } else { 2 };
+    let (mut cuts, mut records, mut before) = (Vec::new(), 0, "");
+    for (piece, is_shard) in pieces {
+        let enough = each.max(1).saturating_mul(if is_shard { 1 } else { patience });
+        if records >= enough && piece.first != before {
+            cuts.push(piece.first.clone());
+            records = 0;
+        }
+        records += piece.records;
+        before = &piece.first;
+    }
+    KeyRange::cut(cuts)
+}
+
+/// Merges one range of those that follow each other and together are all, as those of [`ranges`] and
+/// [`Manifest::ranges`] are. `number` tells its files from those of other ranges.
 pub async fn range(
     job: &Job,
     manifest: &Manifest,
@@ -59,10 +81,12 @@ pub async fn range(
         manifest.shards().iter().filter(|shard| range.meets(&shard.first, &shard.last)).collect();
     for (at, shard) in shards.iter().enumerate() {
         let until = shards.get(at + 1).map(|next| next.first.as_str());
-        if merge.is_untouched(until).await? {
+        let whole = range.holds(&shard.first) && range.holds(&shard.last);
+        if whole && merge.is_untouched(until).await? {
             merge.shards.take_over((*shard).clone()).await?;
         } else {
-            merge.shard(Records::new(&job.state, vec![(*shard).clone()]), until).await?;
+            let old = Records::within(&job.state, vec![(*shard).clone()], range.clone());
+            merge.shard(old, until).await?;
         }
     }
     if shards.is_empty() {
