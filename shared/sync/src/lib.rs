@@ -16,7 +16,8 @@
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
 //! | [`verify`] | both sides read again and compared |
-//! | `synthetic` | objects that never were, for those who measure plans |
+//! | [`cost`] | what a run is likely to cost |
+//! | `synthetic` | objects that never were, for those who measure |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
@@ -26,6 +27,7 @@
 pub mod clock;
 pub mod commit;
 pub mod copy;
+pub mod cost;
 pub mod error;
 pub mod filter;
 pub mod guard;

@@ -17,19 +17,27 @@ pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64
     let shards = root.shards.iter().map(|shard| shard.path.as_str());
     let pending = root.pending.iter().map(|piece| piece.path.as_str());
     let kept: HashSet<&str> = shards.chain(pending).chain(root.retired.iter().map(String::as_str)).collect();
-    let mut stale: Vec<String> = Vec::new();
-    for folder in ["manifest/", "pending/"] {
-        let files = job.state.list(folder).await?;
-        stale.extend(files.into_iter().map(|(path, _)| path).filter(|path| !kept.contains(path.as_str())));
-    }
-    for (path, _) in job.state.list("runs/").await? {
-        if run_of(&path).is_some_and(|(run, _)| done.contains(&run)) {
-            stale.push(path);
+    let is_stale = |path: &str| match run_of(path) {
+        Some((run, _)) => done.contains(&run),
+        None => !kept.contains(path),
+    };
+    let mut swept = 0;
+    for folder in ["manifest/", "pending/", "runs/"] {
+        let mut after = None;
+        loop {
+            let (page, next) = job.state.page(folder, after).await?;
+            let stale = page.into_iter().map(|(path, _)| path).filter(|path| is_stale(path));
+            let deletions = stream::iter(stale)
+                .map(|path| async move { job.state.delete(&path, None).await }.boxed())
+                .buffer_unordered(AT_ONCE);
+            // Of one page all are tried, whatever becomes of some.
+            let results: Vec<_> = deletions.collect().await;
+            swept += results.into_iter().try_fold(0, |swept, result| result.map(|_| swept + 1))?;
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
         }
     }
-    let swept = stream::iter(stale)
-        .map(|path| async move { job.state.delete(&path, None).await }.boxed())
-        .buffer_unordered(AT_ONCE);
-    let results: Vec<_> = swept.collect().await;
-    results.into_iter().try_fold(0, |swept, result| result.map(|_| swept + 1))
+    Ok(swept)
 }

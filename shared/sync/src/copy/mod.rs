@@ -42,6 +42,7 @@ use carnet_federation::{BoxFuture, Error, Hop, Kind};
 use carnet_objects::sink::Crc32c;
 use carnet_objects::{Conditions, Key, Version, head};
 use limits::Limits;
+pub(crate) use parts::parts_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -12,6 +12,11 @@ pub(super) struct Parts {
     part: u64,
 }
 
+/// Into how many parts an object is cut.
+pub(crate) fn parts_of(size: u64, preferred: u64) -> u32 {
+    Parts::new(size, preferred).count()
+}
+
 impl Parts {
     /// Parts of `preferred` bytes, or more where there would be too many of them.
     pub fn new(size: u64, preferred: u64) -> Self {
