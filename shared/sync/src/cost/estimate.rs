@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn what_has_no_price_has_no_amount() {
-        let estimate = Estimate::of(&calls(), Cloud::of("azure://account/container"), &Prices::compiled_in());
+        let mut prices = Prices::compiled_in();
+        prices.prices.remove("azure.list");
+        let estimate = Estimate::of(&calls(), Cloud::of("azure://account/container"), &prices);
         let list = estimate.lines.iter().find(|line| line.what == "azure.list").unwrap();
         assert_eq!((list.unit_price, list.amount, estimate.complete), (None, None, false));
         assert!(estimate.total > Decimal::default());
