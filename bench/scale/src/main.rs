@@ -1,11 +1,11 @@
 //! The steps of a sync, each a process of its own, as Lambda has them, over objects that never were:
-//! `scale STEP FOLDER RUN OBJECTS CHANGED [RANGE]`. What passes between them goes through files in FOLDER.
+//! `scale STEP FOLDER RUN OBJECTS CHANGED [RANGE]`. What passes between them is in the state, in FOLDER.
 //!
 //! | step | what it does |
 //! |---|---|
 //! | `plan` | lease, what was left behind, plan; batches, the work file |
 //! | `copy` | every batch, one after the other: its objects arrive nowhere, its receipts are written |
-//! | `gather` | reads the receipts; says what is to be merged, and in which ranges |
+//! | `gather` | reads the reports; says what is to be merged, and in which ranges |
 //! | `merge` | merges one range |
 //! | `conclude` | swaps the root, sweeps |
 //!
@@ -13,42 +13,27 @@
 
 mod folder;
 
-use carnet_sync::commit::merge::{self, Merged};
-use carnet_sync::commit::recover;
-use carnet_sync::plan::step::advance;
-use carnet_sync::run::{Copied, conclude, decide};
+use carnet_sync::steps::{Item, Planned, Step as Concluding, Steps};
 use carnet_sync::synthetic::{Changed, Synthetic};
-use carnet_sync::{
-    Batch, BatchLimits, Copier, CopyOptions, Ending, Guard, Job, KeyRange, Lease, Manifest, PlanOptions,
-    PlanState, RunId, Silent, State, Stop,
-};
+use carnet_sync::{BatchLimits, Ending, Job, PlanOptions, RunId, RunOptions, Silent, State, Stop};
 use folder::Folder;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T = ()> = std::result::Result<T, Error>;
 
 const STATE: &str = ".carnet-sync/";
 const TERM: Duration = Duration::from_secs(24 * 3600);
-/// Records that one process merges.
+/// Objects that one process merges, as a deployment has it that says nothing else.
 const RANGE: u64 = 1_000_000;
 
 struct Step {
     folder: PathBuf,
     sink: Arc<Folder>,
-    job: Arc<Job>,
+    steps: Steps,
     run: RunId,
-}
-
-/// As the engine's map takes it: one a batch.
-#[derive(Serialize)]
-struct Item<'i> {
-    run: &'i RunId,
-    batch: u64,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -77,7 +62,8 @@ async fn main() -> Result {
         ("conclude", []) => this.conclude().await?,
         _ => return Err(format!("there is no such step: {step} {range:?}").into()),
     }
-    this.leave(&name, &this.sink.calls())
+    let calls = serde_json::to_vec(&this.sink.calls())?;
+    Ok(std::fs::write(this.folder.join(format!("{name}.json")), calls)?)
 }
 
 impl Step {
@@ -87,107 +73,47 @@ impl Step {
         let state = State::new(sink.clone(), STATE)?;
         let job = Job::new(Arc::new(source), "synthetic://", sink.clone(), "folder://", "copies/", state)?;
         let run = RunId::parse(run).ok_or("a run's name has letters, digits, - and _")?;
-        Ok(Self { folder, sink, job: Arc::new(job), run })
-    }
-
-    fn leave<T: Serialize>(&self, name: &str, what: &T) -> Result {
-        Ok(std::fs::write(self.folder.join(format!("{name}.json")), serde_json::to_vec(what)?)?)
-    }
-
-    fn find<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let path = self.folder.join(format!("{name}.json"));
-        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
-    }
-
-    /// A name of this run's, beside the state.
-    fn of_run(&self, what: &str) -> String {
-        format!("{}-{what}", self.run)
-    }
-
-    async fn manifest(&self) -> Result<Manifest> {
-        Ok(Manifest::of(&self.job.state, &self.job.from, &self.job.to).await?)
-    }
-
-    async fn planned(&self) -> Result<PlanState> {
-        Ok(PlanState::load(&self.job.state, &self.run).await?.ok_or("there is no plan")?)
+        // As a deployment has it that says nothing else.
+        let batches = BatchLimits { spread: true, ..BatchLimits::default() };
+        let plan = PlanOptions { delete: false, batches, ..PlanOptions::default() };
+        let options = RunOptions { plan, lease_term: TERM, ..RunOptions::default() };
+        let progress = Arc::new(Silent);
+        let steps = Steps { job: Arc::new(job), options, progress, range_objects: RANGE };
+        Ok(Self { folder, sink, steps, run })
     }
 
     async fn plan(&self) -> Result {
-        let (job, options) =
-            (&self.job, PlanOptions { batches: BatchLimits::default(), ..Default::default() });
-        let mut lease = Lease::take(&job.state, &job.clock, "scale", &self.run, TERM).await?;
-        let mut manifest = self.manifest().await?;
-        let absorbed = recover(job, &mut manifest, &mut lease, &self.run, &Silent).await?;
-        self.leave(&self.of_run("absorbed"), &absorbed)?;
-        let plan = PlanState::begin(self.run.clone(), job.clock.now(), &manifest, &options);
-        let plan = advance(job, &manifest, &options, plan, &job.state, &Silent, &Stop::new()).await?;
-        plan.store(&job.state).await?;
-        let items = (plan.first_batch..plan.next_batch).map(|batch| Item { run: &self.run, batch });
-        self.leave(&self.of_run("work"), &items.collect::<Vec<_>>())
+        match self.steps.plan(&self.run, SystemTime::now(), None, &Stop::new()).await? {
+            Planned::Complete(_) => Ok(()),
+            Planned::Stopped => Err("the plan stopped".into()),
+        }
     }
 
     async fn copy(&self) -> Result {
-        let plan = self.planned().await?;
-        for number in plan.first_batch..plan.next_batch {
-            let batch = Batch::load(&self.job.state, &self.run, number).await?;
-            let options = CopyOptions::default();
-            let run = self.run.clone();
-            let copier = Copier::new(self.job.clone(), run, options, Arc::new(Silent), Stop::new());
-            let report = copier.batch(&batch).await?;
-            if report.is_unfinished() {
-                return Err(format!("batch {number}: {:?}", report.failures.first()).into());
+        let work = self.folder.join(format!("{STATE}runs/{}/work.json", self.run));
+        let items: Vec<Item> = serde_json::from_slice(&std::fs::read(work)?)?;
+        for item in items {
+            let copying = self.steps.copy(&item, &Stop::new()).await?;
+            if copying.left + copying.failed > 0 {
+                return Err(format!("{item:?}: {copying:?}").into());
             }
         }
         Ok(())
     }
 
     async fn gather(&self) -> Result {
-        let (manifest, plan) = (self.manifest().await?, self.planned().await?);
-        let copied = Copied::gather(&self.job, &self.run).await?;
-        let decision = decide(&manifest, &plan, &copied, &Guard::default());
-        self.leave(&self.of_run("gathered"), &copied)?;
-        self.leave(&self.of_run("ranges"), &merge::ranges(&manifest, &decision.harvest, RANGE))
+        self.steps.gather(&self.run).await?;
+        Ok(())
     }
 
-    async fn merge(&self, number: usize) -> Result {
-        let (manifest, plan) = (self.manifest().await?, self.planned().await?);
-        let copied: Copied = self.find(&self.of_run("gathered"))?;
-        let ranges: Vec<KeyRange> = self.find(&self.of_run("ranges"))?;
-        let range = ranges.get(number).ok_or("there is no such range")?;
-        let decision = decide(&manifest, &plan, &copied, &Guard::default());
-        let file = u32::try_from(number)?;
-        let merged = merge::range(&self.job, &manifest, &self.run, &decision.harvest, range, file).await?;
-        self.leave(&self.of_run(&format!("merged-{number}")), &merged)
+    async fn merge(&self, range: u32) -> Result {
+        Ok(self.steps.merge(&self.run, range).await?)
     }
 
     async fn conclude(&self) -> Result {
-        let (job, plan) = (&self.job, self.planned().await?);
-        let mut manifest = self.manifest().await?;
-        let copied: Copied = self.find(&self.of_run("gathered"))?;
-        let ranges: Vec<KeyRange> = self.find(&self.of_run("ranges"))?;
-        let mut merged = Merged::default();
-        for number in 0..ranges.len() {
-            merged.join(self.find(&self.of_run(&format!("merged-{number}")))?);
-        }
-        let decision = decide(&manifest, &plan, &copied, &Guard::default());
-        let absorbed = self.find(&self.of_run("absorbed"))?;
-        let mut lease = Lease::resume(&job.state, &job.clock, &self.run, TERM).await?;
-        let summary = conclude(
-            job,
-            &mut manifest,
-            &mut lease,
-            &plan,
-            copied,
-            absorbed,
-            decision,
-            Some(merged),
-            &Silent,
-        )
-        .await?;
-        lease.release().await?;
-        match summary.ending {
-            Ending::Done => Ok(()),
-            ending => Err(format!("the run ended with {ending:?}").into()),
+        match self.steps.conclude(&self.run, &Stop::new()).await? {
+            Concluding::Done(summary) if summary.ending == Ending::Done => Ok(()),
+            other => Err(format!("the run ended with {other:?}").into()),
         }
     }
 }

@@ -20,10 +20,10 @@ mod units;
 use crate::args::{Format, Global};
 use crate::console;
 use crate::failure::Failure;
-use crate::way::{self, Buckets, Ends};
 use carnet_federation::config::Env;
 use carnet_objects::s3::S3Bucket;
-use carnet_objects::{ObjectSource, PlaceUrl, Rooted};
+use carnet_objects::way::{self, Buckets, Ends};
+use carnet_objects::{ObjectSource, PlaceUrl};
 use carnet_sync::verify::{Verified, verify};
 use carnet_sync::{Ending, Job, Lease, RunId, State, Stop, Summary};
 use hear::Hearing;
@@ -190,7 +190,7 @@ fn job(
     };
     let sink = ends.buckets.bucket(bucket)?;
     let state = state(args.state.as_ref(), to, &ends.buckets)?;
-    let source = Arc::new(Rooted::new(ends.source.clone(), from.prefix()));
+    let source = ends.from.objects.clone();
     let job = Job::new(source, from.to_string(), sink.clone(), to.to_string(), prefix, state)?;
     Ok((Arc::new(job), sink))
 }

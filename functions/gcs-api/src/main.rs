@@ -11,7 +11,7 @@ use carnet_federation::exchange::Google;
 use carnet_federation::http::Http;
 use carnet_federation::mint::{self, AwsSession};
 use carnet_federation::{Credential, Result, Scope, doctor, telemetry};
-use carnet_object_api::serve::warm_up;
+use carnet_lambda::warm_up;
 use carnet_object_api::{Api, serve};
 use carnet_objects::google::{CloudStorage, SCOPE};
 

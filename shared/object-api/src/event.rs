@@ -8,11 +8,8 @@ use crate::problem::Problem;
 use crate::rest::{Headers, RestEvent};
 use carnet_objects::{ByteRange, Conditions, Key, ListRequest, Match, PageToken, Version};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A direct invocation is a few words; API Gateway's events are longer than this.
-const LONGEST_COMMAND: usize = 256;
 /// The store caps it further.
 const LARGEST_PAGE: u32 = 5000;
 const LONGEST_PARAMETER: usize = 2048;
@@ -41,23 +38,14 @@ pub enum Ask {
     Get { place: String, key: Key, range: Option<ByteRange>, conditions: Conditions },
 }
 
-#[derive(Deserialize)]
-struct Command {
-    carnet: String,
-}
-
 impl Invocation {
     pub fn read(event: &RawValue) -> Result<Self, String> {
-        let text = event.get();
-        if text.len() <= LONGEST_COMMAND
-            && let Ok(command) = serde_json::from_str::<Command>(text)
-        {
-            return match command.carnet.as_str() {
-                "doctor" => Ok(Self::Doctor),
-                _ => Err("the only command is {\"carnet\":\"doctor\"}".to_owned()),
-            };
+        match carnet_lambda::asks_for_doctor(event) {
+            Ok(true) => return Ok(Self::Doctor),
+            Ok(false) => {}
+            Err(_) => return Err("the only command is {\"carnet\":\"doctor\"}".to_owned()),
         }
-        let event: RestEvent = serde_json::from_str(text)
+        let event: RestEvent = serde_json::from_str(event.get())
             .map_err(|error| format!("not an event of an API Gateway REST API: {error}"))?;
         Ok(Self::Http(Box::new(HttpCall { head: event.http_method == "HEAD", ask: ask(&event) })))
     }

@@ -6,10 +6,9 @@
 //! | `GET`, `HEAD /<store>/{place}/{key+}` | the object: `Range`, `If-Match`, `If-None-Match` |
 //! | direct invocation `{"carnet":"doctor"}` | the function's own way, hop by hop |
 //!
-//! At start [`places`] reads what a function serves, and [`serve::warm_up`] has a token waiting for
-//! the first event. In the order a request walks it: [`event`] says what is asked, [`api`] asks the source,
-//! [`answer`] shapes what comes back, [`problem`] what does not, and [`serve`] is the loop around
-//! them. Functions differ only in the sources they hand in.
+//! At start [`places`] reads what a function serves. In the order a request walks it: [`event`] says
+//! what is asked, [`api`] asks the source, [`answer`] shapes what comes back, [`problem`] what does
+//! not, and [`serve`] is the loop around them. Functions differ only in the sources they hand in.
 
 pub mod answer;
 pub mod api;
@@ -18,7 +17,6 @@ pub mod places;
 pub mod problem;
 mod rest;
 pub mod serve;
-mod shutdown;
 
 pub use api::Api;
 pub use serve::serve;

@@ -16,6 +16,7 @@
 //! | [`google`] | Cloud Storage, over the official `google-cloud-storage` |
 //! | [`sink`] | [`ObjectSink`]: a destination; one upstream call a method, nothing clever |
 //! | [`s3`] | Amazon S3, over the official `aws-sdk-s3` |
+//! | [`way`](mod@way) | the ways to all of these, from the environment |
 //! | [`memory`] | a store in memory, source and sink, complete but for durability |
 //! | [`conformance`] | the suites that every source and every sink must pass (feature `conformance`) |
 //!
@@ -42,6 +43,8 @@ pub mod rooted;
 pub mod s3;
 pub mod sink;
 pub mod source;
+#[cfg(all(feature = "azure", feature = "google", feature = "s3"))]
+pub mod way;
 
 pub use attempt::head;
 pub use digest::{Algorithm, Digest, Digests, Verdict};

@@ -46,7 +46,8 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     at.format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
 }
 
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+/// A moment as RFC 3339 writes it.
+pub fn parse(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
 }
 
@@ -63,6 +64,23 @@ pub(crate) mod stamp {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         let at = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
         Ok(at.into())
+    }
+}
+
+/// For `#[serde(with = "optional_stamp", default)]`.
+pub(crate) mod optional_stamp {
+    use super::*;
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+    #[derive(Deserialize)]
+    struct Stamp(#[serde(with = "stamp")] SystemTime);
+
+    pub fn serialize<S: Serializer>(at: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        at.map(rfc3339).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        Ok(Option::<Stamp>::deserialize(deserializer)?.map(|Stamp(at)| at))
     }
 }
 

@@ -20,11 +20,14 @@
 //! | an object that is looked for first (`adopt`) | | in one piece: a head more |
 //! | one that was adopted | | a head |
 //! | a batch in one process | | its note that it is begun, its receipts |
-//! | a batch that another process takes | | also: it is written and read, and its receipts are looked for |
+//! | a batch that another process takes | | also: it is written and read, as is its report; the lease is read; it is looked whether it was begun, and for receipts |
 //! | a shard that the plan reads | | a get |
 //! | a merge | | a get for each piece of receipts and each old shard that it opens, a put for each new shard |
 //! | a deletion | a head | a delete |
 //! | files that are swept | | a list for each 1,000, at least three; a delete each |
+//!
+//! Not counted is what several processes of one run say to each other besides: some tens of calls, and
+//! seven for each range that is merged.
 //!
 //! S3 bills PUT, POST and LIST alike, GET with HEAD, and no DELETE.
 
@@ -152,7 +155,8 @@ impl Calls {
             self.s3_puts += 1;
             return;
         }
-        let parts = u64::from(parts_of(receipt.size, options.part_size));
+        let (parts, _) = parts_of(receipt.size, options.part_size);
+        let parts = u64::from(parts);
         self.source_heads += 1;
         self.source_reads += if receipt.proven == crate::receipt::Proven::Md5 { 1 } else { parts };
         self.s3_gets += 1;
@@ -164,8 +168,8 @@ impl Calls {
     pub fn batches(&mut self, batches: u64, with_receipts: u64, where_: Batches) {
         self.s3_puts += batches + with_receipts;
         if where_ == Batches::Stored {
-            self.s3_puts += batches;
-            self.s3_gets += 2 * batches;
+            self.s3_puts += 2 * batches;
+            self.s3_gets += 6 * batches;
         }
     }
 

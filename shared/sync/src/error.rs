@@ -21,6 +21,8 @@ pub enum SyncError {
     Held { holder: String, run: RunId, until: SystemTime },
     /// The lease was lost on the way: another run has taken over.
     LeaseLost,
+    /// Nothing is left of this run's plan: another run has taken over what it did.
+    RunIsOver { run: RunId },
     /// The state belongs to another pair of places.
     OtherPlaces { found: String, wanted: String },
     /// The state was written by a newer version of this program.
@@ -81,6 +83,9 @@ impl fmt::Display for SyncError {
                 write!(f, "another run, {run} of {holder}, holds the lease until {until}")
             }
             SyncError::LeaseLost => f.write_str("the lease was lost: another run has taken over"),
+            SyncError::RunIsOver { run } => {
+                write!(f, "the plan of {run} is no longer there: another run has taken over what it did")
+            }
             SyncError::OtherPlaces { found, wanted } => {
                 write!(f, "the state is that of {found}, not of {wanted}: give each pair a state of its own")
             }

@@ -14,6 +14,9 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) const LEASE: &str = "lease.json";
 
+/// How often a process of several looks again, whose renewal another of them has crossed.
+const SHARES: u32 = 8;
+
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -102,6 +105,35 @@ impl Lease {
             // Renewed, so it is not dead; or another took it.
             Deletion::Changed | Deletion::Conflict => Ok(None),
         }
+    }
+
+    /// For one of many processes of a run at once: the lease is still the run's, or was nobody's, and is
+    /// renewed where half of its term is over. That another of them was quicker is as good.
+    pub async fn share(
+        state: &State,
+        clock: &Clock,
+        holder: &str,
+        run: &RunId,
+        term: Duration,
+    ) -> Result<()> {
+        for _ in 0..SHARES {
+            let outcome = match state.get_json::<Holder>(LEASE).await? {
+                Some((held, version)) if held.run == *run => {
+                    let mut lease = Self { state: state.clone(), clock: clock.clone(), term, held, version };
+                    if !lease.is_due() {
+                        return Ok(());
+                    }
+                    lease.renew().await
+                }
+                _ => Self::take(state, clock, holder, run, term).await.map(drop),
+            };
+            match outcome {
+                Err(SyncError::LeaseLost) => {}
+                Err(SyncError::Held { run: other, .. }) if other == *run => {}
+                outcome => return outcome,
+            }
+        }
+        Err(SyncError::LeaseLost)
     }
 
     pub fn holder(&self) -> &Holder {

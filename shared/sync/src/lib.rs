@@ -15,6 +15,7 @@
 //! | [`guard`] | how much one run may delete |
 //! | [`commit`] | receipts into the next manifest, deletions, what earlier runs left behind |
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
+//! | [`steps`] | the same, each step in the time of one call: for engines of many processes |
 //! | [`verify`] | both sides read again and compared |
 //! | [`cost`] | what a run is likely to cost |
 //! | `synthetic` | objects that never were, for those who measure |
@@ -43,6 +44,7 @@ pub mod receipt;
 pub mod run;
 pub mod sort;
 pub mod state;
+pub mod steps;
 pub mod stop;
 pub mod summary;
 #[cfg(feature = "synthetic")]
@@ -65,5 +67,6 @@ pub use receipt::{Origin, Proven, Receipt, Unproven};
 pub use run::{RunOptions, Status, dry_run, run, status};
 pub use sort::Scratch;
 pub use state::{RunId, State};
+pub use steps::Steps;
 pub use stop::Stop;
 pub use summary::{Counts, Ending, Summary};

@@ -6,6 +6,7 @@ use crate::plan::{PlanDigest, Tally};
 use crate::receipt::{Origin, Proven};
 use crate::state::RunId;
 use crate::summary::Summary;
+use carnet_federation::Kind;
 use serde::Serialize;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -81,6 +82,12 @@ impl Failure {
     pub fn new(key: &str, error: &SyncError) -> Self {
         let kind = error.kind().map(|kind| kind.as_str().to_owned());
         Self { key: key.to_owned(), kind, message: error.to_string() }
+    }
+
+    /// Whether trying again may cure it.
+    pub fn is_transient(&self) -> bool {
+        let passing = [Kind::Unavailable, Kind::Throttled, Kind::Deadline];
+        self.kind.as_deref().is_some_and(|kind| passing.iter().any(|passing| passing.as_str() == kind))
     }
 }
 

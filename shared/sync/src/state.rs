@@ -5,7 +5,8 @@
 //! | `root.json` | the manifest's root, the one file that is replaced |
 //! | `lease.json` | who is at work |
 //! | `manifest/<run>-<number>.v1.jsonl.gz` | shards, which are never changed |
-//! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where another process carries it out |
+//! | `runs/<run>/plan.json`, `batches/`, `deletions/` | a plan, where other processes carry it out |
+//! | `runs/<run>/begun.json`, `work.json`, `reports/`, `ranges/`, `merged/`, `gathered.json` | what these tell each other: [`steps`](crate::steps) |
 //! | `runs/<run>/begun/<batch>.json` | batches that are being copied: what may have been written |
 //! | `runs/<run>/receipts/<batch>.v1.jsonl.gz` | what was copied, until a manifest holds it |
 //! | `pending/<run>-<number>.v1.jsonl.gz` | deletions that are not confirmed |
@@ -53,9 +54,17 @@ pub struct RunId(String);
 
 impl RunId {
     pub fn new(now: SystemTime) -> Self {
-        let stamp: String =
-            crate::clock::rfc3339(now).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        Self(format!("{stamp}-{:08x}", fastrand::u32(..)))
+        Self(format!("{}-{:08x}", Self::stamp(now), fastrand::u32(..)))
+    }
+
+    /// Of the run that an engine calls so: always the same for the same beginning and name.
+    pub fn of_execution(began: SystemTime, name: &str) -> Self {
+        let digest = crate::text::hex(&Sha256::digest(name.as_bytes())[..4]);
+        Self(format!("{}-{digest}", Self::stamp(began)))
+    }
+
+    fn stamp(at: SystemTime) -> String {
+        crate::clock::rfc3339(at).chars().filter(|c| c.is_ascii_alphanumeric()).collect()
     }
 
     /// As an engine calls it, e.g. by an execution's name: letters, digits, `-` and `_`.
@@ -108,6 +117,11 @@ impl State {
 
     pub fn folder(&self) -> &str {
         &self.folder
+    }
+
+    /// The whole name of one of its files, in the bucket.
+    pub fn name_of(&self, path: &str) -> String {
+        format!("{}{path}", self.folder)
     }
 
     pub(crate) fn sink(&self) -> &Arc<dyn ObjectSink> {

@@ -6,9 +6,8 @@ use carnet_objects::ObjectSink;
 use carnet_objects::sink::{Crc32c, PutRequest};
 use carnet_sync::cost::{Batches, Calls};
 use carnet_sync::piece::{Piece, Records};
-use carnet_sync::{
-    Batch, BatchLimits, Copier, Ending, PlanOptions, Receipt, RunId, Silent, State, Stop, Summary,
-};
+use carnet_sync::steps::{Item, Planned, Steps};
+use carnet_sync::{BatchLimits, Ending, Receipt, RunId, Silent, State, Stop, Summary};
 use std::sync::Arc;
 use support::{STATE, World, key, noise};
 
@@ -87,7 +86,7 @@ fn fill(world: &World) {
 #[tokio::test]
 async fn runs_in_one_process_make_the_calls_that_the_rules_count() {
     let mut world = World::new();
-    world.options.plan.batches = BatchLimits { objects: 3, bytes: u64::MAX };
+    world.options.plan.batches = BatchLimits { objects: 3, bytes: u64::MAX, spread: false };
     world.options.plan.parallel = 1;
     fill(&world);
     // Four notes that a batch is begun, and four files of receipts.
@@ -124,38 +123,45 @@ async fn big_objects_with_a_crc32c_are_read_part_by_part() {
     assert_eq!(made, ruled);
 }
 
-/// Batches that another process takes, as an engine has it.
+/// Batches that another process takes, as an engine has it: from the plan's end to the gathering.
 #[tokio::test]
 async fn stored_batches_make_the_calls_that_the_rules_count() {
-    let world = World::new();
+    let mut world = World::new();
     fill(&world);
-    let (job, run) = (world.job(), RunId::parse("stored").unwrap());
-    let options = PlanOptions {
-        batches: BatchLimits { objects: 3, bytes: u64::MAX },
-        parallel: 1,
-        ..PlanOptions::default()
+    world.options.plan.batches = BatchLimits { objects: 3, bytes: u64::MAX, spread: false };
+    let run = RunId::parse("stored").unwrap();
+    let steps = || Steps {
+        job: world.job(),
+        options: world.options.clone(),
+        progress: Arc::new(Silent),
+        range_objects: 1_000_000,
     };
-    let manifest = world.manifest().await;
-    let plan = carnet_sync::PlanState::begin(run.clone(), job.clock.now(), &manifest, &options);
-    world.frail.log();
-    let plan =
-        carnet_sync::plan::step::advance(&job, &manifest, &options, plan, &job.state, &Silent, &Stop::new())
-            .await
-            .unwrap();
+    let now = world.job().clock.now();
+    assert!(matches!(steps().plan(&run, now, None, &Stop::new()).await.unwrap(), Planned::Complete(_)));
+    let written = world.frail.log().iter().filter(|line| line.contains("/batches/")).count() as u64;
     let mut ruled = Calls::default();
-    ruled.listing(10, 1, 1000);
-    for number in 0..plan.next_batch {
-        let batch = Batch::load(&job.state, &run, number).await.unwrap();
-        let options = world.options.copy.clone();
-        let copier = Copier::new(job.clone(), run.clone(), options, Arc::new(Silent), Stop::new());
-        let report = copier.batch(&batch).await.unwrap();
-        for receipt in receipts(&world, &report.receipts.into_iter().collect::<Vec<_>>()).await {
-            ruled.object(&receipt, &world.options.copy);
-        }
+    for batch in 0..written {
+        let item = Item { run: run.clone(), batch, first_part: None, last_part: None };
+        assert_eq!(steps().copy(&item, &Stop::new()).await.unwrap().left, 0);
     }
-    ruled.batches(plan.next_batch, plan.next_batch, Batches::Stored);
+    let mut made = made(&world.frail.log());
+    // As the plan did.
+    made.s3_puts += written;
+    steps().gather(&run).await.unwrap();
+    // Gathering reads what each of them reported.
+    made.s3_gets += made_of(&world.frail.log(), "/reports/");
+    steps().merge(&run, 0).await.unwrap();
+    steps().conclude(&run, &Stop::new()).await.unwrap();
+    for receipt in receipts(&world, world.manifest().await.shards()).await {
+        ruled.object(&receipt, &world.options.copy);
+    }
+    ruled.batches(written, written, Batches::Stored);
     ruled.source_bytes = 0;
-    assert_eq!(made(&world.frail.log()), ruled);
+    assert_eq!(made, ruled);
+}
+
+fn made_of(log: &[String], what: &str) -> u64 {
+    log.iter().filter(|line| line.starts_with("get ") && line.contains(what)).count() as u64
 }
 
 #[tokio::test]

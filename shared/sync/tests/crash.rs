@@ -6,10 +6,11 @@ mod support;
 use bytes::Bytes;
 use carnet_objects::Kind;
 use carnet_objects::memory::PutOptions;
+use carnet_sync::BatchLimits;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use support::{Break, STATE, World, contents, key, noise};
+use support::{Break, Engine, STATE, World, contents, key, noise};
 
 /// Names that have cost others days: spaces, slashes at both ends, two forms of one letter, leading
 /// dots, a folder and its namesakes around the slash, the longest.
@@ -107,9 +108,36 @@ async fn nothing_is_partial(world: &World, history: &History, foreign: &BTreeMap
     }
 }
 
-async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
+/// Who does a run: one process, or an engine that calls each step as a process of its own and again
+/// where it fails.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    Command,
+    Engine,
+}
+
+async fn one_run(world: &World, by: By, round: usize) {
+    match by {
+        By::Command => tokio::select! {
+            biased;
+            () = world.frail.died.notified() => {}
+            _ = world.run_and_pass() => {}
+        },
+        By::Engine => {
+            let engine = Engine::new(world, &format!("execution-{round}"));
+            let Ok(summary) = engine.all().await else { return };
+            if summary.refusal.is_some() {
+                let passed = Some(summary.deletions_digest);
+                let again = Engine { passed, ..Engine::new(world, &format!("execution-{round}-passed")) };
+                drop(again.all().await);
+            }
+        }
+    }
+}
+
+async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>, by: By) {
     let mut world = World::new();
-    world.options.plan.batches.objects = 3;
+    world.options.plan.batches = BatchLimits { objects: 3, bytes: 20, spread: matches!(by, By::Engine) };
     let history = History::default();
     let mut others = BTreeMap::new();
     for (name, seed) in foreign {
@@ -117,7 +145,7 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
         world.sink.put(&key(&name), body.clone(), PutOptions::default());
         others.insert(name, body);
     }
-    for Round { before, faults } in rounds {
+    for (round, Round { before, faults }) in rounds.into_iter().enumerate() {
         before.iter().for_each(|change| apply(&world.source, &history, change));
         for (call, fault) in faults {
             world.frail.at(
@@ -136,11 +164,7 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
                 },
             );
         }
-        tokio::select! {
-            biased;
-            () = world.frail.died.notified() => {}
-            _ = world.run_and_pass() => {}
-        }
+        one_run(&world, by, round).await;
         nothing_is_partial(&world, &history, &others).await;
         world.frail.revive();
         world.later();
@@ -164,13 +188,14 @@ async fn play(rounds: Vec<Round>, foreign: Vec<(usize, u64)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
     #[test]
     fn any_interleaving_ends_equal_and_shows_nothing_partial(
         rounds in prop::collection::vec(round(), 1..6),
         foreign in prop::collection::vec((0usize..14, 0u64..4), 0..3),
+        by in prop_oneof![Just(By::Command), Just(By::Engine)],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(play(rounds, foreign));
+        runtime.block_on(play(rounds, foreign, by));
     }
 }

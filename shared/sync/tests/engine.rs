@@ -5,117 +5,201 @@ mod support;
 
 use carnet_objects::memory::PutOptions;
 use carnet_objects::{Kind, ObjectSource};
-use carnet_sync::commit::{Merged, merge, recover};
-use carnet_sync::plan::step::advance;
-use carnet_sync::run::{Copied, conclude, decide};
+use carnet_sync::steps::{Planned, Step};
 use carnet_sync::verify::{Finding, verify};
-use carnet_sync::{
-    Batch, BatchLimits, Copier, Ending, Lease, Manifest, PlanOptions, PlanState, RunId, Stop, Summary,
-    listing, status,
-};
+use carnet_sync::{BatchLimits, Ending, Stop, SyncError, listing, status};
 use std::sync::Arc;
-use std::time::Duration;
-use support::{Break, World, key, noise};
-
-const TERM: Duration = Duration::from_secs(900);
-
-/// One run by separate steps. Everything that passes between them goes through JSON or the state.
-async fn run_by_steps(world: &World, name: &str) -> Summary {
-    let run = RunId::parse(name).unwrap();
-    let batches = BatchLimits { objects: 3, bytes: u64::MAX };
-    let options = PlanOptions { batches, ..PlanOptions::default() };
-
-    // sync-plan, called until the plan is complete.
-    let absorbed = {
-        let job = world.job();
-        let mut lease = Lease::take(&job.state, &job.clock, "execution", &run, TERM).await.unwrap();
-        let mut manifest = Manifest::of(&job.state, &job.from, &job.to).await.unwrap();
-        let absorbed = recover(&job, &mut manifest, &mut lease, &run, &*world.progress()).await.unwrap();
-        PlanState::begin(run.clone(), job.clock.now(), &manifest, &options).store(&job.state).await.unwrap();
-        serde_json::to_string(&absorbed).unwrap()
-    };
-    loop {
-        let job = world.job();
-        Lease::resume(&job.state, &job.clock, &run, TERM).await.unwrap();
-        let manifest = Manifest::of(&job.state, &job.from, &job.to).await.unwrap();
-        let plan = PlanState::load(&job.state, &run).await.unwrap().unwrap();
-        let progress = world.progress();
-        let plan =
-            advance(&job, &manifest, &options, plan, &job.state, &*progress, &Stop::new()).await.unwrap();
-        plan.store(&job.state).await.unwrap();
-        if plan.complete {
-            break;
-        }
-    }
-    let plan = PlanState::load(&world.job().state, &run).await.unwrap().unwrap();
-
-    // sync-copy, a process a batch, the last batches first.
-    let mut reports = Vec::new();
-    for number in (plan.first_batch..plan.next_batch).rev() {
-        let job = world.job();
-        let batch = Batch::load(&job.state, &run, number).await.unwrap();
-        let copier = Copier::new(job, run.clone(), world.options.copy.clone(), world.progress(), Stop::new());
-        let mut report = copier.batch(&batch).await.unwrap();
-        if report.is_unfinished() {
-            // As the engine retries.
-            report = copier.batch(&batch).await.unwrap();
-        }
-        reports.push(serde_json::to_string(&report).unwrap());
-    }
-
-    // sync-commit: a process a range, then one that concludes.
-    let job = world.job();
-    let mut lease = Lease::resume(&job.state, &job.clock, &run, TERM).await.unwrap();
-    let mut manifest = Manifest::of(&job.state, &job.from, &job.to).await.unwrap();
-    let mut copied = Copied::default();
-    for report in &reports {
-        copied.add(serde_json::from_str(report).unwrap());
-    }
-    let decision = decide(&manifest, &plan, &copied, &world.options.guard);
-    let mut merged = Merged::default();
-    for (number, range) in manifest.ranges(4).iter().enumerate() {
-        let part =
-            merge::range(&job, &manifest, &run, &decision.harvest, range, number as u32).await.unwrap();
-        merged.join(serde_json::from_str(&serde_json::to_string(&part).unwrap()).unwrap());
-    }
-    let absorbed = serde_json::from_str(&absorbed).unwrap();
-    let progress = world.progress();
-    let summary = conclude(
-        &job,
-        &mut manifest,
-        &mut lease,
-        &plan,
-        copied,
-        absorbed,
-        decision,
-        Some(merged),
-        &*progress,
-    )
-    .await
-    .unwrap();
-    lease.release().await.unwrap();
-    summary
-}
+use support::{Break, Engine, STATE, World, key, noise};
 
 #[tokio::test]
 async fn the_steps_one_by_one_are_a_run() {
-    let world = World::new();
+    let mut world = World::new();
+    world.options.plan.batches.objects = 3;
     for number in 0..10 {
         world.put(&format!("{number}"), noise(number, 7));
     }
     world.put("big", noise(1, 60));
-    let first = run_by_steps(&world, "execution-1").await;
+    let first = Engine::new(&world, "execution-1").all().await.unwrap();
     assert_eq!((first.ending, first.counts.copied), (Ending::Done, 11));
     world.assert_same().await;
+    assert!(world.manifest().await.shards().len() > 1, "merged by ranges");
     world.remove("3");
     world.put("4", "changed");
-    world.frail.on("source open 4", Break::Fail(Kind::Forbidden));
-    let second = run_by_steps(&world, "execution-2").await;
+    let second = Engine::new(&world, "execution-2").all().await.unwrap();
     assert_eq!((second.ending, second.counts.copied, second.counts.deleted), (Ending::Done, 1, 1));
     world.assert_same().await;
     let seen = status(&world.job().state).await.unwrap();
     assert_eq!((seen.unfinished.len(), seen.lease), (0, None));
-    assert_eq!(run_by_steps(&world, "execution-3").await.ending, Ending::NothingToDo);
+    let third = Engine::new(&world, "execution-3").all().await.unwrap();
+    assert_eq!(third.ending, Ending::NothingToDo);
+    // The command goes on with what the engine left, and the engine with the command's.
+    world.put("5", "changed");
+    assert_eq!(world.run().await.unwrap().counts.copied, 1);
+    assert_eq!(Engine::new(&world, "execution-4").all().await.unwrap().ending, Ending::NothingToDo);
+}
+
+/// Called again after its end, as an engine does whose answer was lost.
+#[tokio::test]
+async fn every_step_may_be_called_again() {
+    let mut world = World::new();
+    world.options.plan.batches.objects = 2;
+    for number in 0..5 {
+        world.put(&format!("{number}"), noise(number, 7));
+    }
+    let engine = Engine::new(&world, "execution-1");
+    let waves = engine.plan().await.unwrap();
+    assert_eq!(waves, engine.plan().await.unwrap());
+    for item in waves.concat().iter().flat_map(|item| [item, item]) {
+        engine.copy(item).await.unwrap();
+    }
+    let puts =
+        world.frail.log().iter().filter(|line| line.starts_with("put ") && !line.contains(STATE)).count();
+    assert_eq!(puts, 5, "nothing is copied twice");
+    let summary = engine.commit().await.unwrap();
+    assert_eq!(engine.commit().await.unwrap(), summary);
+    let over = engine.copy(&waves[0][0]).await.unwrap_err();
+    assert!(matches!(over, SyncError::RunIsOver { .. }), "{over}");
+    assert_eq!(status(&engine.state()).await.unwrap().lease, None);
+}
+
+#[tokio::test]
+async fn a_plan_stops_in_time_and_goes_on_from_its_checkpoint() {
+    let mut world = World::new();
+    world.options.plan.batches.objects = 2;
+    for number in 0..9 {
+        world.put(&format!("{number}"), noise(number, 7));
+    }
+    let engine = Engine::new(&world, "execution-1");
+    let stopped = Stop::new();
+    stopped.stop();
+    let began = std::time::SystemTime::UNIX_EPOCH;
+    for _ in 0..3 {
+        let planned = engine.steps().plan(&engine.run, began, None, &stopped).await.unwrap();
+        assert_eq!(planned, Planned::Stopped);
+    }
+    assert_eq!(engine.all().await.unwrap().counts.copied, 9);
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn a_big_object_is_copied_by_several_workers() {
+    let mut world = World::new();
+    world.options.plan.batches = BatchLimits { objects: 3, bytes: 20, spread: true };
+    world.put("a", noise(1, 7));
+    world.put("big", noise(2, 93));
+    world.put("c", noise(3, 7));
+    let engine = Engine::new(&world, "execution-1");
+    let waves = engine.plan().await.unwrap();
+    let parts: Vec<_> = waves[0].iter().filter_map(|item| item.first_part.zip(item.last_part)).collect();
+    // 19 parts of 5 bytes, 4 of them for each worker.
+    assert_eq!(parts, [(1, 4), (5, 8), (9, 12), (13, 16), (17, 19)]);
+    assert_eq!((waves[0].len(), waves[1].len()), (7, 1));
+    // All at once: whoever begins the upload first, the others send their parts to it.
+    let copies = waves[0].iter().map(|item| engine.copy(item));
+    futures_util::future::try_join_all(copies).await.unwrap();
+    assert!(!world.held().await.contains_key("big"), "invisible until it is finished");
+    engine.copy(&waves[1][0]).await.unwrap();
+    let summary = engine.commit().await.unwrap();
+    assert_eq!((summary.ending, summary.counts.copied), (Ending::Done, 3));
+    world.assert_same().await;
+    assert_eq!(world.uploads().await, 0, "no upload is left behind");
+    let sent = world.frail.log().iter().filter(|line| line.starts_with("part ")).count();
+    assert_eq!(sent, 19, "each part is sent once");
+}
+
+/// It changes at the source while its parts are sent.
+#[tokio::test]
+async fn a_big_object_that_changes_is_copied_by_whoever_finishes_it() {
+    let mut world = World::new();
+    world.options.plan.batches = BatchLimits { objects: 3, bytes: 20, spread: true };
+    world.put("big", noise(2, 93));
+    let engine = Engine::new(&world, "execution-1");
+    let waves = engine.plan().await.unwrap();
+    engine.copy(&waves[0][0]).await.unwrap();
+    world.put("big", noise(3, 61));
+    for item in waves.concat().iter().skip(1) {
+        engine.copy(item).await.unwrap();
+    }
+    assert_eq!(engine.commit().await.unwrap().counts.copied, 1);
+    world.assert_same().await;
+    assert_eq!(world.uploads().await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_no_worker_finished_is_said_and_nothing_is_deleted() {
+    let mut world = World::new();
+    world.put("old", "x");
+    world.run().await.unwrap();
+    world.remove("old");
+    world.options.plan.batches.objects = 2;
+    for number in 0..5 {
+        world.put(&format!("{number}"), noise(number, 7));
+    }
+    let engine = Engine::new(&world, "execution-1");
+    let waves = engine.plan().await.unwrap();
+    for item in &waves[0][1..] {
+        engine.copy(item).await.unwrap();
+    }
+    let summary = engine.commit().await.unwrap();
+    assert_eq!((summary.ending, summary.counts.failed), (Ending::PartlyFailed, 2));
+    assert_eq!((summary.counts.copied, summary.counts.not_deleted), (3, 1));
+    assert_eq!(Engine::new(&world, "execution-2").all().await.unwrap().ending, Ending::Done);
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn a_second_run_is_refused_before_it_copies() {
+    let world = World::new();
+    world.put("a", "x");
+    let (first, second) = (Engine::new(&world, "execution-1"), Engine::new(&world, "execution-2"));
+    let waves = first.plan().await.unwrap();
+    let refused = second.plan().await.unwrap_err();
+    assert!(matches!(refused, SyncError::Held { .. }), "{refused}");
+    // The lease ends while nobody works, and nobody takes it: the first goes on, as when it is redriven.
+    world.later();
+    first.copy(&waves[0][0]).await.unwrap();
+    world.later();
+    world.later();
+    // Now the second takes over what the first has done.
+    assert_eq!(second.all().await.unwrap().objects, 1);
+    let over = first.commit().await.unwrap_err();
+    assert!(matches!(over, SyncError::RunIsOver { .. }), "{over}");
+    world.assert_same().await;
+}
+
+#[tokio::test]
+async fn deletions_stop_in_time_and_go_on() {
+    let mut world = World::new();
+    for number in 0..600 {
+        world.put(&format!("{number:03}"), "x");
+    }
+    world.run().await.unwrap();
+    for number in 100..600 {
+        world.remove(&format!("{number:03}"));
+    }
+    world.options.guard.max_percent = 10;
+    let engine = Engine::new(&world, "execution-1");
+    let refused = engine.all().await.unwrap();
+    assert_eq!((refused.ending, refused.counts.deleted), (Ending::RefusedByGuard, 0));
+    // Somebody looked at the plan, and starts a run with its digest.
+    let passed = Some(refused.deletions_digest.clone());
+    let engine = Engine { passed, ..Engine::new(&world, "execution-2") };
+    engine.plan().await.unwrap();
+    let gathered = engine.steps().gather(&engine.run).await.unwrap();
+    for number in 0..gathered.count {
+        engine.steps().merge(&engine.run, number).await.unwrap();
+    }
+    // Told to stop after the first of them.
+    let stop = Stop::new();
+    let asked = stop.clone();
+    world.frail.on("delete 300", Break::First(Box::new(move || asked.stop())));
+    let step = engine.steps().conclude(&engine.run, &stop).await.unwrap();
+    assert!(matches!(step, Step::Stopped));
+    let held = world.held().await.len();
+    assert!((101..600).contains(&held), "{held} objects are left");
+    let summary = engine.commit().await.unwrap();
+    assert_eq!((summary.ending, summary.counts.deleted), (Ending::Done, 500));
+    world.assert_same().await;
 }
 
 /// A put that was done, whose every answer was lost: the run calls it failed, and the source deletes
@@ -151,9 +235,7 @@ async fn a_deletion_that_fails_stays_pending_until_the_key_lives_again() {
     assert_eq!(status(&world.job().state).await.unwrap().manifest.unwrap().pending, 1);
     // It is back, and whoever would look whether it is gone is not let to.
     world.put("a", "new");
-    for _ in 0..2 {
-        world.frail.on("source head a", Break::Fail(Kind::Forbidden));
-    }
+    world.frail.on("source head a", Break::Fail(Kind::Forbidden));
     let summary = world.run().await.unwrap();
     assert_eq!(summary.counts.copied, 1);
     assert_eq!(status(&world.job().state).await.unwrap().manifest.unwrap().pending, 0);

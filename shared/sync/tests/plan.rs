@@ -304,7 +304,7 @@ async fn a_plan_goes_on_from_its_checkpoint() {
     }
     let (job, state) = (world.job(), State::new(world.sink.clone(), STATE).unwrap());
     let manifest = Manifest::load(&state).await.unwrap();
-    let batches = BatchLimits { objects: 3, bytes: u64::MAX };
+    let batches = BatchLimits { objects: 3, bytes: u64::MAX, spread: false };
     let options = PlanOptions { batches, parallel: 1, ..PlanOptions::default() };
     let whole = dry_run(&job, &options, |_| {}).await.unwrap();
 

@@ -16,7 +16,7 @@ use support::{World, noise};
 
 /// Plans and copies in batches of three.
 async fn harvest(world: &World, job: &Arc<Job>, manifest: &Manifest, run: &RunId) -> Harvest {
-    let batches = BatchLimits { objects: 3, bytes: u64::MAX };
+    let batches = BatchLimits { objects: 3, bytes: u64::MAX, spread: false };
     let options = PlanOptions { batches, ..PlanOptions::default() };
     let plan = PlanState::begin(run.clone(), job.clock.now(), manifest, &options);
     let plan = advance(job, manifest, &options, plan, &job.state, &Silent, &Stop::new()).await.unwrap();
@@ -48,28 +48,13 @@ async fn pending(job: &Job, pieces: &[Piece]) -> Vec<String> {
     names
 }
 
-/// In ranges of so many records: what they give, joined, and how many there were.
-async fn in_ranges(
-    job: &Job,
-    manifest: &Manifest,
-    run: &RunId,
-    harvest: &Harvest,
-    each: u64,
-) -> (Merged, usize) {
-    let ranges = merge::ranges(manifest, harvest, each);
-    assert_follow_each_other(&ranges);
+/// In ranges that are cut at these names: what they give, joined.
+async fn in_ranges(job: &Job, manifest: &Manifest, run: &RunId, harvest: &Harvest, cuts: &[&str]) -> Merged {
     let mut merged = Merged::default();
-    for (number, range) in ranges.iter().enumerate() {
+    for (number, range) in KeyRange::cut(cuts.iter().map(|&cut| cut.to_owned())).iter().enumerate() {
         merged.join(merge::range(job, manifest, run, harvest, range, number as u32).await.unwrap());
     }
-    (merged, ranges.len())
-}
-
-fn assert_follow_each_other(ranges: &[KeyRange]) {
-    assert_eq!((&ranges[0].from, &ranges[ranges.len() - 1].until), (&None, &None));
-    for pair in ranges.windows(2) {
-        assert!(pair[0].until == pair[1].from && pair[0].from < pair[0].until, "{pair:?}");
-    }
+    merged
 }
 
 #[tokio::test]
@@ -78,17 +63,16 @@ async fn a_harvest_in_ranges_is_the_harvest() {
     for number in 0..31 {
         world.put(&format!("{:03}", number * 10), noise(number, 7));
     }
-    // No shards: cut where receipts begin.
     let (job, run) = (world.job(), RunId::parse("first").unwrap());
     let mut manifest = world.manifest().await;
     let first = harvest(&world, &job, &manifest, &run).await;
-    let (merged, ranges) = in_ranges(&job, &manifest, &run, &first, 6).await;
-    assert_eq!(ranges, 6);
-    assert_eq!(merged.shards.len(), 6);
-    assert_eq!(names(&job, &merged.shards).await.len(), 31);
+    // There are no shards yet to cut at.
+    let merged = in_ranges(&job, &manifest, &run, &first, &["050", "055", "100", "200"]).await;
+    // Between two of the cuts is one object, and an empty range makes no shard.
+    assert_eq!((merged.shards.len(), names(&job, &merged.shards).await.len()), (5, 31));
     swap(&job, &mut manifest, &run, merged, Order::Bytes, vec![run.clone()]).await.unwrap();
 
-    // Shards, and more that is new than there was, changed and gone.
+    // More that is new than there was, changed and gone.
     for number in 0..100 {
         world.put(&format!("{:03}", 50 + number), noise(1000 + number, 7));
     }
@@ -100,37 +84,14 @@ async fn a_harvest_in_ranges_is_the_harvest() {
     let whole = merge_all(&job, &manifest, &run, &second).await.unwrap();
     let (wanted, gone) = (names(&job, &whole.shards).await, pending(&job, &whole.pending).await);
     assert_eq!((wanted.len(), gone.len()), (world.wanted().await.len(), 4));
-    let mut most = 0;
-    for each in 1..80 {
-        let (merged, ranges) = in_ranges(&job, &manifest, &run, &second, each).await;
-        assert_eq!(names(&job, &merged.shards).await, wanted, "{each} records in a range");
-        assert_eq!(pending(&job, &merged.pending).await, gone, "{each} records in a range");
+    let all: Vec<String> = (0..305).map(|number| format!("{number:03}")).collect();
+    for each in [1, 2, 3, 5, 8, 13, 21, 40, 79] {
+        let cuts: Vec<&str> = all.iter().skip(each).step_by(each).map(String::as_str).collect();
+        let merged = in_ranges(&job, &manifest, &run, &second, &cuts).await;
+        assert_eq!(names(&job, &merged.shards).await, wanted, "cut at every {each}th");
+        assert_eq!(pending(&job, &merged.pending).await, gone, "cut at every {each}th");
         let sums = |merged: &Merged| (merged.bytes_added, merged.bytes_removed);
-        assert_eq!(sums(&merged), sums(&whole), "{each} records in a range");
-        assert!(merged.shards.is_sorted_by(|a, b| a.last < b.first), "{each} records in a range");
-        most = most.max(ranges);
+        assert_eq!(sums(&merged), sums(&whole), "cut at every {each}th");
+        assert!(merged.shards.is_sorted_by(|a, b| a.last < b.first), "cut at every {each}th");
     }
-    // Through shards, not only between them.
-    assert!(most > manifest.shards().len(), "{most}");
-}
-
-/// What a range leaves untouched it takes over, but for shards that it cuts through.
-#[tokio::test]
-async fn untouched_shards_are_taken_over_by_whichever_range_has_them() {
-    let world = World::new();
-    for number in 0..30 {
-        world.put(&format!("{number:03}"), noise(number, 7));
-    }
-    let (job, run) = (world.job(), RunId::parse("first").unwrap());
-    let mut manifest = world.manifest().await;
-    let first = harvest(&world, &job, &manifest, &run).await;
-    let (merged, _) = in_ranges(&job, &manifest, &run, &first, 6).await;
-    swap(&job, &mut manifest, &run, merged, Order::Bytes, vec![run.clone()]).await.unwrap();
-    world.put("008", "changed");
-    let (job, run) = (world.job(), RunId::parse("second").unwrap());
-    let second = harvest(&world, &job, &manifest, &run).await;
-    let (merged, ranges) = in_ranges(&job, &manifest, &run, &second, 10).await;
-    assert!(ranges > 1);
-    let kept = merged.shards.iter().filter(|shard| manifest.shards().contains(shard)).count();
-    assert_eq!(kept, manifest.shards().len() - 1);
 }

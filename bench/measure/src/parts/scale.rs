@@ -39,8 +39,14 @@ struct Point {
 
 const STEPS: [&str; 5] = ["plan", "copy", "gather", "merge", "conclude"];
 /// Files of a run, before its last step sweeps them.
-const KINDS: [(&str, &str); 3] =
-    [("batches", "batches"), ("batches begun", "begun"), ("receipts", "receipts")];
+const KINDS: [(&str, &str); 6] = [
+    ("batches", "batches"),
+    ("batches begun", "begun"),
+    ("receipts", "receipts"),
+    ("reports", "reports"),
+    ("ranges", "ranges"),
+    ("merged", "merged"),
+];
 /// Files that stay, and the one that the engine's map reads.
 const OTHERS: [&str; 4] = ["work file", "root", "shards", "shards written anew"];
 
@@ -103,22 +109,22 @@ impl Bench<'_> {
         Ok(Taken { cpu, memory, processes: 1 })
     }
 
-    fn of_run(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}-{what}.json", self.run))
+    fn of_run(&self) -> PathBuf {
+        self.folder.join(".carnet-sync/runs").join(self.run)
     }
 
     fn ranges(&self) -> Result<usize> {
-        let ranges: Vec<Value> = serde_json::from_slice(&std::fs::read(self.of_run("ranges"))?)?;
+        let ranges: Vec<Value> = serde_json::from_slice(&std::fs::read(self.of_run().join("ranges.json"))?)?;
         Ok(ranges.len())
     }
 
     fn files(&self) -> Result<Files> {
-        let run = self.folder.join(".carnet-sync/runs").join(self.run);
+        let run = self.of_run();
         let mut files = Files::new();
         for (kind, place) in KINDS {
             files.insert(kind, weigh(&run.join(place))?);
         }
-        let work = std::fs::metadata(self.of_run("work"))?.len();
+        let work = std::fs::metadata(run.join("work.json"))?.len();
         files.insert("work file", (1, work));
         Ok(files)
     }

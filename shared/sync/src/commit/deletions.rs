@@ -7,6 +7,7 @@ use crate::piece::{Cut, Piece, Pieces, Records};
 use crate::plan::Deletion;
 use crate::progress::{Event, Failure, Progress};
 use crate::state::{RunId, attempt};
+use crate::stop::Stop;
 use carnet_federation::{Hop, Kind};
 use carnet_objects::sink::Deletion as Answer;
 use carnet_objects::{Conditions, head};
@@ -29,6 +30,8 @@ pub struct Deleted {
     pub failures: Vec<Failure>,
     /// Still to be deleted.
     pub pending: Vec<Piece>,
+    /// Some were not tried.
+    pub stopped: bool,
 }
 
 enum Fate {
@@ -45,56 +48,82 @@ pub async fn make(
     run: &RunId,
     pending: &[Piece],
     progress: &dyn Progress,
+    stop: &Stop,
 ) -> Result<Deleted> {
     let mut outcome = Deleted::default();
-    let mut records = Records::<Deletion>::new(&job.state, pending.to_vec());
     // Not the names under which they are pending: those files are never changed.
     let stem = format!("pending/{run}-left-{:08x}-", fastrand::u32(..));
     let mut left = Pieces::new(&job.state, stem, Cut::default());
-    loop {
-        let mut chunk = Vec::new();
-        while chunk.len() < CHUNK
-            && let Some(deletion) = records.next().await?
-        {
-            chunk.push(deletion);
+    for piece in pending {
+        if stop.is_asked() {
+            outcome.stopped = true;
+            left.take_over(piece.clone()).await?;
+            continue;
         }
-        if chunk.is_empty() {
-            outcome.pending = left.finish().await?;
-            return Ok(outcome);
-        }
-        if lease.is_due() {
-            lease.renew().await?;
-        }
-        let lease = &*lease;
-        let mut fates = stream::iter(chunk)
-            .map(|deletion| {
-                async move {
-                    let fate = one(job, lease, &deletion).await;
-                    (deletion, fate)
+        let mut records = Records::<Deletion>::new(&job.state, vec![piece.clone()]);
+        while let Some(chunk) = next_chunk(&mut records).await? {
+            if stop.is_asked() {
+                outcome.stopped = true;
+                for deletion in chunk {
+                    left.push(&deletion).await?;
                 }
-                .boxed()
-            })
-            .buffered(AT_ONCE);
-        while let Some((deletion, fate)) = fates.next().await {
-            let key = deletion.key.as_str();
-            match fate {
-                Fate::Deleted => {
-                    outcome.deleted += 1;
-                    progress.hear(&Event::Deleted { key });
-                }
-                Fate::NotOurs => {
-                    outcome.not_ours += 1;
-                    progress.hear(&Event::NotOurs { key });
-                }
-                Fate::Returned => outcome.returned += 1,
-                Fate::Failed(error) => {
-                    let failure = Failure::new(key, &error);
-                    progress.hear(&Event::Failed(&failure));
-                    outcome.failures.push(failure);
+                continue;
+            }
+            if lease.is_due() {
+                lease.renew().await?;
+            }
+            let lease = &*lease;
+            let mut fates = stream::iter(chunk)
+                .map(|deletion| {
+                    async move {
+                        let fate = one(job, lease, &deletion).await;
+                        (deletion, fate)
+                    }
+                    .boxed()
+                })
+                .buffered(AT_ONCE);
+            while let Some((deletion, fate)) = fates.next().await {
+                if outcome.count(deletion.key.as_str(), fate, progress) {
                     left.push(&deletion).await?;
                 }
             }
         }
+    }
+    outcome.pending = left.finish().await?;
+    Ok(outcome)
+}
+
+async fn next_chunk(records: &mut Records<Deletion>) -> Result<Option<Vec<Deletion>>> {
+    let mut chunk = Vec::new();
+    while chunk.len() < CHUNK
+        && let Some(deletion) = records.next().await?
+    {
+        chunk.push(deletion);
+    }
+    Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+}
+
+impl Deleted {
+    /// Whether it is still to be deleted.
+    fn count(&mut self, key: &str, fate: Fate, progress: &dyn Progress) -> bool {
+        match fate {
+            Fate::Deleted => {
+                self.deleted += 1;
+                progress.hear(&Event::Deleted { key });
+            }
+            Fate::NotOurs => {
+                self.not_ours += 1;
+                progress.hear(&Event::NotOurs { key });
+            }
+            Fate::Returned => self.returned += 1,
+            Fate::Failed(error) => {
+                let failure = Failure::new(key, &error);
+                progress.hear(&Event::Failed(&failure));
+                self.failures.push(failure);
+                return true;
+            }
+        }
+        false
     }
 }
 

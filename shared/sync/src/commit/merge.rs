@@ -32,30 +32,8 @@ impl Merged {
     }
 }
 
-/// The key space in ranges of about so many records, old and new: what one process merges in the time
-/// that it has. Also where there is no shard yet, or a few and very much is new.
-pub fn ranges(manifest: &Manifest, harvest: &Harvest, each: u64) -> Vec<KeyRange> {
-    let old = manifest.shards().iter().map(|shard| (shard, true));
-    let new = harvest.receipts.iter().chain(&harvest.deletions).map(|piece| (piece, false));
-    let mut pieces: Vec<(&Piece, bool)> = old.chain(new).collect();
-    pieces.sort_by(|(a, _), (b, _)| a.first.as_bytes().cmp(b.first.as_bytes()));
-    // A cut through a shard makes two of it, so one where a shard begins is worth waiting for.
-    let patience = if manifest.shards().is_empty() { 1 } else { 2 };
-    let (mut cuts, mut records, mut before) = (Vec::new(), 0, "");
-    for (piece, is_shard) in pieces {
-        let enough = each.max(1).saturating_mul(if is_shard { 1 } else { patience });
-        if records >= enough && piece.first != before {
-            cuts.push(piece.first.clone());
-            records = 0;
-        }
-        records += piece.records;
-        before = &piece.first;
-    }
-    KeyRange::cut(cuts)
-}
-
-/// Merges one range of those that follow each other and together are all, as those of [`ranges`] and
-/// [`Manifest::ranges`] are. `number` tells its files from those of other ranges.
+/// Merges one range; `number` tells its files from those of other ranges. A shard that lies in several
+/// ranges is written anew by each of them.
 pub async fn range(
     job: &Job,
     manifest: &Manifest,
@@ -85,8 +63,7 @@ pub async fn range(
         if whole && merge.is_untouched(until).await? {
             merge.shards.take_over((*shard).clone()).await?;
         } else {
-            let old = Records::within(&job.state, vec![(*shard).clone()], range.clone());
-            merge.shard(old, until).await?;
+            merge.shard(Records::within(&job.state, vec![(*shard).clone()], range.clone()), until).await?;
         }
     }
     if shards.is_empty() {

@@ -36,9 +36,10 @@ use crate::order::Order;
 use crate::piece::Piece;
 use crate::state::RunId;
 use crate::summary::Summary;
+use serde::{Deserialize, Serialize};
 
 /// What a run has to commit. Pieces may overlap; of two receipts for one key the later piece's counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Harvest {
     pub receipts: Vec<Piece>,
     /// Empty where the guard, a failure or a stop holds them back.

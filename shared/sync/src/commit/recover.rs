@@ -13,6 +13,8 @@ use crate::plan::batch::BEGUN;
 use crate::progress::{Event, Progress};
 use crate::receipt::Receipt;
 use crate::state::RunId;
+use crate::stop::Stop;
+use carnet_federation::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, HashSet};
 
@@ -54,7 +56,7 @@ pub async fn recover(
         swap(job, manifest, run, merged, order, absorbed.clone()).await?;
     }
     if let Some(root) = manifest.root.clone().filter(|root| !root.pending.is_empty()) {
-        let deleted = deletions::make(job, lease, run, &root.pending, progress).await?;
+        let deleted = deletions::make(job, lease, run, &root.pending, progress, &Stop::new()).await?;
         let root = Root { pending: deleted.pending, written_at: job.clock.now(), ..root };
         manifest.swap(&job.state, root).await?;
     }
@@ -85,10 +87,9 @@ async fn left_behind(job: &Job, run: &RunId, held: &HashSet<RunId>) -> Result<BT
 }
 
 async fn gather(job: &Job, files: &Left, harvest: &mut Harvest) -> Result<()> {
-    let receipts = stream::iter(&files.receipts)
-        .map(|path| async move { examine::<Receipt>(&job.state, path).await }.boxed())
-        .buffered(AT_ONCE);
-    let pieces: Vec<Option<Piece>> = receipts.try_collect().await?;
+    let reads: Vec<BoxFuture<'_, Result<Option<Piece>>>> =
+        files.receipts.iter().map(|path| examine::<Receipt>(&job.state, path).boxed()).collect();
+    let pieces: Vec<Option<Piece>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let by_path: BTreeMap<String, Piece> =
         pieces.into_iter().flatten().map(|piece| (piece.path.clone(), piece)).collect();
     for path in &files.begun {

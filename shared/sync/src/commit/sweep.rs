@@ -5,14 +5,18 @@ use crate::error::Result;
 use crate::job::Job;
 use crate::manifest::Manifest;
 use crate::state::RunId;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use crate::stop::Stop;
+use carnet_federation::BoxFuture;
+use carnet_objects::sink::Deletion;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 
 const AT_ONCE: usize = 16;
 
 /// Deletes shards that neither this manifest nor the one before it has, pending deletions that are
-/// not pending, and the files of runs that are in the manifest. Only under the lease.
-pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64> {
+/// not pending, and the files of runs that are in the manifest. Only under the lease. What it does not
+/// come to, the next run sweeps.
+pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId], stop: &Stop) -> Result<u64> {
     let Some(root) = &manifest.root else { return Ok(0) };
     let shards = root.shards.iter().map(|shard| shard.path.as_str());
     let pending = root.pending.iter().map(|piece| piece.path.as_str());
@@ -21,23 +25,25 @@ pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId]) -> Result<u64
         Some((run, _)) => done.contains(&run),
         None => !kept.contains(path),
     };
-    let mut swept = 0;
-    for folder in ["manifest/", "pending/", "runs/"] {
-        let mut after = None;
-        loop {
-            let (page, next) = job.state.page(folder, after).await?;
-            let stale = page.into_iter().map(|(path, _)| path).filter(|path| is_stale(path));
-            let deletions = stream::iter(stale)
-                .map(|path| async move { job.state.delete(&path, None).await }.boxed())
-                .buffer_unordered(AT_ONCE);
-            // Of one page all are tried, whatever becomes of some.
-            let results: Vec<_> = deletions.collect().await;
-            swept += results.into_iter().try_fold(0, |swept, result| result.map(|_| swept + 1))?;
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
+    let work = async {
+        let mut swept = 0;
+        for folder in ["manifest/", "pending/", "runs/"] {
+            let mut after = None;
+            loop {
+                let (page, next) = job.state.page(folder, after).await?;
+                let stale: Vec<String> =
+                    page.into_iter().map(|(path, _)| path).filter(|path| is_stale(path)).collect();
+                let deletions: Vec<BoxFuture<'_, Result<Deletion>>> =
+                    stale.iter().map(|path| job.state.delete(path, None).boxed()).collect();
+                let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
+                swept += deletions.try_fold(0, |swept, _| std::future::ready(Ok(swept + 1))).await?;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
             }
         }
-    }
-    Ok(swept)
+        Ok(swept)
+    };
+    stop.or(work).await.unwrap_or(Ok(0))
 }

@@ -1,6 +1,6 @@
 //! A batch: its objects are copied in no order, and their receipts are one sorted file.
 
-use super::{Copier, Outcome};
+use super::{Copier, CopyOptions, Outcome};
 use crate::error::Result;
 use crate::piece::{self, Lines, Packer, Piece};
 use crate::plan::Batch;
@@ -12,6 +12,7 @@ use carnet_objects::Key;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What became of a batch. Its receipts are where a commit finds them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +45,16 @@ impl Copier {
             }
             None => BTreeMap::new(),
         };
+        if batch.is_begun(&self.job.state).await? {
+            // Whoever began it may have written objects without living to say so.
+            return self.adopting().begun_batch(batch, done).await;
+        }
         self.begun_batch(batch, done).await
+    }
+
+    fn adopting(&self) -> Self {
+        let options = CopyOptions { adopt: true, ..(*self.options).clone() };
+        Self { options: Arc::new(options), ..self.clone() }
     }
 
     /// Copies a batch that nobody has begun.

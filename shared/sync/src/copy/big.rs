@@ -13,7 +13,7 @@ use crate::error::SyncError;
 use crate::receipt::{Origin, Proven, Receipt, Unproven};
 use crate::state::{attempt, upload_path};
 use carnet_federation::{Error, Hop, Kind};
-use carnet_objects::sink::{CompleteRequest, Crc32c, Part, Upload, UploadId, WriteOutcome};
+use carnet_objects::sink::{CompleteRequest, Condition, Crc32c, Part, Upload, UploadId, WriteOutcome};
 use carnet_objects::{ByteRange, Conditions, Key, Match, ReadRequest, Version, head};
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct BigCopy {
     #[serde(default)]
     pub dropped: Vec<String>,
 }
+
+/// How often the beginning of an upload is tried that another process begins too.
+const BEGINNINGS: u32 = 4;
 
 /// The parts that have arrived, by number.
 pub(super) type Arrived = BTreeMap<u32, Part>;
@@ -84,22 +87,31 @@ impl Copier {
     /// The upload of this very version, with what has arrived of it, or a new one.
     pub(super) async fn begin_or_go_on(&self, object: &Object<'_>) -> Result<(BigCopy, Arrived), Setback> {
         let found = object.found;
-        if let Some((big, _)) = self.job.state.get_json::<BigCopy>(&upload_path(&found.key)).await? {
-            let same = big.key == found.key
-                && big.source_version == found.version
-                && big.size == found.size
-                && big.destination == object.destination;
-            match self.arrived(&big).await {
-                Ok(arrived) if same => return Ok((big, arrived)),
-                Ok(_) => self.give_up(&big).await,
-                Err(Setback::UploadOver(_)) => {}
-                Err(setback) => return Err(setback),
+        for _ in 0..BEGINNINGS {
+            let mut condition = Condition::Absent;
+            let noted = self.job.state.get_json::<BigCopy>(&upload_path(&found.key)).await?;
+            if let Some((big, note)) = noted {
+                let same = big.key == found.key
+                    && big.source_version == found.version
+                    && big.size == found.size
+                    && big.destination == object.destination;
+                match self.arrived(&big).await {
+                    Ok(arrived) if same => return Ok((big, arrived)),
+                    Ok(_) => drop(self.end(&big).await),
+                    Err(Setback::UploadOver(_)) => {}
+                    Err(setback) => return Err(setback),
+                }
+                condition = Condition::Unchanged(note);
+            }
+            if let Some(big) = self.begin_big(object, condition).await? {
+                return Ok((big, Arrived::new()));
             }
         }
-        Ok((self.begin_big(object).await?, Arrived::new()))
+        Err(crate::state::crossed(&*self.job.sink, object.destination.as_str()).into())
     }
 
-    async fn begin_big(&self, object: &Object<'_>) -> Result<BigCopy, Setback> {
+    /// `None`: another process has begun it in the same moment.
+    async fn begin_big(&self, object: &Object<'_>, condition: Condition) -> Result<Option<BigCopy>, Setback> {
         let found = object.found;
         let pinned =
             Conditions { if_match: Some(Match::Version(found.version.clone())), ..Conditions::default() };
@@ -117,8 +129,17 @@ impl Copier {
             upload_id: upload.id.as_str().to_owned(),
             dropped: mapped.dropped,
         };
-        self.job.state.replace_json(&upload_path(&found.key), &big).await?;
-        Ok(big)
+        let path = upload_path(&found.key);
+        if let WriteOutcome::Written(_) = self.job.state.put_json(&path, &big, condition).await? {
+            return Ok(Some(big));
+        }
+        // Or the answer to the first try of this very write was lost.
+        let noted = self.job.state.get_json::<BigCopy>(&path).await?;
+        if noted.is_some_and(|(noted, _)| noted == big) {
+            return Ok(Some(big));
+        }
+        self.end(&big).await;
+        Ok(None)
     }
 
     /// The parts that are as this program would have sent them.
@@ -229,16 +250,22 @@ impl Copier {
         Err(self.undecided(object).into())
     }
 
-    /// Ends the upload of an object that will not be finished. A failure here is no failure of the
-    /// copy: the bucket's lifecycle rule ends what is left.
+    /// Ends the upload of an object that will not be finished, and forgets it.
     async fn give_up(&self, big: &BigCopy) {
-        let (sink, upload) = (&self.job.sink, big.upload());
-        match attempt(Hop::Write, &**sink, || sink.abort(&upload)).await {
-            Ok(()) => self.forget(&big.key).await,
-            Err(error) => {
-                tracing::warn!(target: "carnet_sync", key = %big.key, %error, "an upload could not be ended");
-            }
+        if self.end(big).await {
+            self.forget(&big.key).await;
         }
+    }
+
+    /// Ends an upload. A failure here is no failure of the copy: the bucket's lifecycle rule ends what is
+    /// left.
+    async fn end(&self, big: &BigCopy) -> bool {
+        let (sink, upload) = (&self.job.sink, big.upload());
+        let ended = attempt(Hop::Write, &**sink, || sink.abort(&upload)).await;
+        if let Err(error) = &ended {
+            tracing::warn!(target: "carnet_sync", key = %big.key, %error, "an upload could not be ended");
+        }
+        ended.is_ok()
     }
 
     /// Ends the upload of an object that the source has no more, if there is one.

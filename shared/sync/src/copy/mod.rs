@@ -12,12 +12,14 @@
 //! | [`spread`] | the same over several processes |
 //! | [`settle`] | what is at the destination when a condition does not hold; adopting it |
 //! | [`attributes`] | what goes along with the bytes |
+//! | [`keeping`] | storage class and key, as people state them |
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
 //! | [`batch`] | a batch, whose receipts are one file |
 
 pub(crate) mod attributes;
 pub mod batch;
 mod big;
+pub mod keeping;
 mod limits;
 mod part;
 mod parts;

@@ -6,15 +6,16 @@ use std::ops::Range;
 
 const MIB: u64 = 1 << 20;
 
+/// How many parts an object of this size has, and of how many bytes.
+pub(crate) fn parts_of(size: u64, preferred: u64) -> (u32, u64) {
+    let parts = Parts::new(size, preferred);
+    (parts.count(), parts.part_size())
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     size: u64,
     part: u64,
-}
-
-/// Into how many parts an object is cut.
-pub(crate) fn parts_of(size: u64, preferred: u64) -> u32 {
-    Parts::new(size, preferred).count()
 }
 
 impl Parts {

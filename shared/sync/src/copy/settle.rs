@@ -46,7 +46,18 @@ impl Copier {
         {
             return Err(self.foreign(object).into());
         }
+        // Somebody has copied the object since this version was pinned, and may have copied a newer one.
+        // So the source is asked once more, after it was seen what is there: an older version is never
+        // written over a newer.
+        if ours.is_some() && object.replaces != Some(&there.version) && !self.is_current(object).await? {
+            return Err(Setback::SourceMoved);
+        }
         Ok(Settled::Try(Condition::Unchanged(there.version)))
+    }
+
+    async fn is_current(&self, object: &Object<'_>) -> Result<bool, Setback> {
+        let now = self.look(&object.found.key).await?;
+        Ok(now.is_some_and(|now| now.version == object.found.version))
     }
 
     pub(super) fn settled(&self, object: &Object<'_>, evidence: Evidence, there: SinkObject) -> Receipt {

@@ -1,5 +1,5 @@
 //! One big object over several processes: for engines that have many. Each step may be made by another
-//! process, and again. Whoever has seen all parts arrive copies the object as usual, which finds
+//! process, at the same time, and again. Whoever comes last copies the object as usual, which finds
 //! nothing left to send.
 
 use super::{BigCopy, Copier, Object, Setback};
@@ -19,19 +19,40 @@ impl Copier {
 
     /// Copies those of these parts that have not arrived. `false`: it was to stop first.
     pub async fn parts(&self, big: &BigCopy, numbers: RangeInclusive<u32>) -> Result<bool, SyncError> {
+        match self.stop.or(self.missing_parts(big, numbers)).await {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(setback)) => Err(self.as_error(setback)),
+        }
+    }
+
+    async fn missing_parts(&self, big: &BigCopy, numbers: RangeInclusive<u32>) -> Result<(), Setback> {
+        let arrived = self.arrived(big).await?;
+        let missing =
+            numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
+        stream::iter(missing)
+            .map(|number| self.part(big, number).boxed())
+            .buffer_unordered(self.options.parts_at_once.max(1))
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await
+    }
+
+    /// Sends these parts of a big object, whoever has begun it. `false`: it was to stop first. That there
+    /// is nothing to send, or nothing any more, is for whoever copies the object last to find out.
+    pub async fn share(&self, task: &Task, numbers: RangeInclusive<u32>) -> Result<bool, SyncError> {
+        let object = self.object_of(task)?;
         let work = async {
-            let arrived = self.arrived(big).await?;
-            let missing =
-                numbers.filter(|number| big.numbers().contains(number) && !arrived.contains_key(number));
-            stream::iter(missing)
-                .map(|number| self.part(big, number).boxed())
-                .buffer_unordered(self.options.parts_at_once.max(1))
-                .try_for_each(|_| std::future::ready(Ok(())))
-                .await
+            // An upload of what is there already would be ended by nobody.
+            if self.adopt(&object).await?.is_some() {
+                return Ok(());
+            }
+            let (big, _) = self.begin_or_go_on(&object).await?;
+            self.missing_parts(&big, numbers).await
         };
         match self.stop.or(work).await {
             None => Ok(false),
             Some(Ok(())) => Ok(true),
+            Some(Err(Setback::SourceMoved | Setback::UploadOver(_))) => Ok(true),
             Some(Err(setback)) => Err(self.as_error(setback)),
         }
     }

@@ -13,11 +13,20 @@ pub(crate) const BEGUN: &str = "begun/";
 pub struct BatchLimits {
     pub objects: usize,
     pub bytes: u64,
+    /// An object of more bytes than a batch may have is a batch of its own, for several workers.
+    #[serde(default)]
+    pub spread: bool,
 }
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { objects: 500, bytes: 4 << 30 }
+        Self { objects: 500, bytes: 4 << 30, spread: false }
+    }
+}
+
+impl BatchLimits {
+    fn spreads(&self, task: &Task) -> bool {
+        self.spread && task.found.size > self.bytes
     }
 }
 
@@ -40,17 +49,33 @@ impl Batch {
     }
 
     pub async fn load(state: &State, run: &RunId, number: u64) -> Result<Self> {
-        let path = Self::path(run, number);
-        match state.get_json(&path).await? {
+        match state.get_json(&Self::path(run, number)).await? {
             Some((batch, _)) => Ok(batch),
-            None => Err(crate::SyncError::corrupt(path, "it is missing")),
+            None => Err(crate::SyncError::RunIsOver { run: run.clone() }),
+        }
+    }
+
+    /// The one object that several workers copy.
+    pub fn spread(&self, limits: &BatchLimits) -> Option<&Task> {
+        match self.tasks.as_slice() {
+            [task] if limits.spreads(task) => Some(task),
+            _ => None,
         }
     }
 
     /// Says that this batch is being copied, and so which keys may have been written by a process that
     /// did not live to say so.
     pub(crate) async fn begun(&self, state: &State) -> Result<()> {
-        state.replace_json(&format!("runs/{}/{BEGUN}{:08}.json", self.run, self.number), self).await
+        state.replace_json(&self.begun_path(), self).await
+    }
+
+    /// Whether some process has said so.
+    pub(crate) async fn is_begun(&self, state: &State) -> Result<bool> {
+        Ok(state.get(&self.begun_path()).await?.is_some())
+    }
+
+    fn begun_path(&self) -> String {
+        format!("runs/{}/{BEGUN}{:08}.json", self.run, self.number)
     }
 
     pub(crate) fn receipts_path(run: &RunId, number: u64) -> String {
@@ -74,12 +99,15 @@ impl Cutter {
         Self { run, limits, next, tasks: Vec::new(), bytes: 0 }
     }
 
-    /// The batch that this task has filled.
-    pub fn push(&mut self, task: Task) -> Option<Batch> {
+    /// The batches that this task has filled: mostly none.
+    pub fn push(&mut self, task: Task) -> Vec<Batch> {
+        let alone = self.limits.spreads(&task);
+        let before = if alone { self.cut() } else { None };
         self.bytes = self.bytes.saturating_add(task.found.size);
         self.tasks.push(task);
-        let full = self.tasks.len() >= self.limits.objects || self.bytes >= self.limits.bytes;
-        if full { self.cut() } else { None }
+        let full = alone || self.tasks.len() >= self.limits.objects || self.bytes >= self.limits.bytes;
+        let filled = if full { self.cut() } else { None };
+        before.into_iter().chain(filled).collect()
     }
 
     /// The last batch, which need not be full.
@@ -92,10 +120,5 @@ impl Cutter {
         self.next += 1;
         self.bytes = 0;
         Some(batch)
-    }
-
-    /// The number of the next batch.
-    pub fn next_number(&self) -> u64 {
-        self.next
     }
 }

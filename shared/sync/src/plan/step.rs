@@ -62,9 +62,21 @@ pub struct PlanState {
     /// The number of the batch that would come next.
     pub next_batch: u64,
     pub deletions: Vec<Piece>,
+    /// Batches of one object that several workers copy.
+    #[serde(default)]
+    pub spread: Vec<Spread>,
     pub checkpoint: Option<Checkpoint>,
     /// Both streams were read to their end. Only then may anything be deleted.
     pub complete: bool,
+    #[serde(with = "crate::clock::optional_stamp", default)]
+    pub planned_at: Option<SystemTime>,
+}
+
+/// An object that is a batch of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    pub batch: u64,
+    pub size: u64,
 }
 
 impl PlanState {
@@ -76,8 +88,10 @@ impl PlanState {
             first_batch: 0,
             next_batch: 0,
             deletions: Vec::new(),
+            spread: Vec::new(),
             checkpoint: None,
             complete: false,
+            planned_at: None,
         }
     }
 
@@ -110,6 +124,7 @@ impl PlanState {
         self.approach = approach;
         self.first_batch = self.next_batch;
         self.deletions.clear();
+        self.spread.clear();
         self.checkpoint = None;
     }
 }
@@ -169,18 +184,19 @@ async fn go(
     let mut actions = 0u64;
     let complete = loop {
         let Some(action) = stop.or(planner.next()).await.transpose()? else { break false };
-        let full = match action {
+        match action {
             None => break true,
-            Some(Action::Copy(task)) => cutter.push(task),
-            Some(Action::Delete(deletion)) => {
-                deletions.push(&deletion).await?;
-                None
+            Some(Action::Copy(task)) => {
+                for batch in cutter.push(task) {
+                    plan.next_batch = batch.number + 1;
+                    if let Some(task) = batch.spread(&options.batches) {
+                        plan.spread.push(Spread { batch: batch.number, size: task.found.size });
+                    }
+                    deliver.batch(batch).await?;
+                }
             }
-            Some(Action::Keep { .. } | Action::Skip { .. }) => None,
-        };
-        if let Some(batch) = full {
-            plan.next_batch = cutter.next_number();
-            deliver.batch(batch).await?;
+            Some(Action::Delete(deletion)) => deletions.push(&deletion).await?,
+            Some(Action::Keep { .. } | Action::Skip { .. }) => {}
         }
         actions += 1;
         if actions.is_multiple_of(WORD_EVERY) {
@@ -188,7 +204,7 @@ async fn go(
         }
     };
     if let Some(batch) = cutter.cut() {
-        plan.next_batch = cutter.next_number();
+        plan.next_batch = batch.number + 1;
         deliver.batch(batch).await?;
     }
     plan.deletions.extend(deletions.finish().await?);

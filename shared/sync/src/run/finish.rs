@@ -1,18 +1,19 @@
 //! The last step: what the copies gave becomes the manifest, the guard is asked, deletions are made.
 
-use crate::commit::{self, Harvest, Merged, deletions, sweep};
+use crate::commit::{self, Deleted, Harvest, Merged, deletions, sweep};
 use crate::copy::BatchReport;
 use crate::error::{Result, SyncError};
 use crate::guard::{Guard, Refusal};
 use crate::job::Job;
 use crate::lease::Lease;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Root};
 use crate::order::Order;
 use crate::piece::{Piece, examine};
 use crate::plan::step::PlanState;
 use crate::progress::{Event, Failure, Progress};
 use crate::receipt::Receipt;
 use crate::state::RunId;
+use crate::stop::Stop;
 use crate::summary::{Counts, Ending, Summary};
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +30,25 @@ pub struct Copied {
 }
 
 /// What `reports/<run>.json` holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub summary: Summary,
     pub failures: Vec<Failure>,
+    /// Of a run of several processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
+}
+
+/// Where a run's time went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    pub plan_seconds: f64,
+    pub copy_seconds: f64,
+    /// Of all workers together.
+    pub worker_seconds: f64,
+    /// How often one was called.
+    pub calls: u64,
 }
 
 impl Copied {
@@ -40,7 +56,6 @@ impl Copied {
     pub fn add(&mut self, report: BatchReport) {
         self.counts.add(&report.counts);
         self.receipts.extend(report.receipts);
-        self.receipts.sort_by(|a, b| a.path.cmp(&b.path));
         let room = NAMED.saturating_sub(self.failures.len());
         self.failures.extend(report.failures.into_iter().take(room));
     }
@@ -62,7 +77,7 @@ impl Copied {
 }
 
 /// What may be committed of a run, decided before anything is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decision {
     pub harvest: Harvest,
     pub refusal: Option<Refusal>,
@@ -84,93 +99,143 @@ pub fn decide(manifest: &Manifest, plan: &PlanState, copied: &Copied, guard: &Gu
     let order = if plan.complete { plan.approach.proved() } else { manifest.source_order() };
     let may_delete = !stopped && refusal.is_none() && copied.counts.failed == 0;
     let deletions = if may_delete { plan.deletions.clone() } else { Vec::new() };
-    let harvest = Harvest { receipts: copied.receipts.clone(), deletions, left_behind: false };
+    let mut receipts = copied.receipts.clone();
+    receipts.sort_by(|a, b| a.path.cmp(&b.path));
+    let harvest = Harvest { receipts, deletions, left_behind: false };
     Decision { harvest, refusal, stopped, may_delete, order }
 }
 
-/// The whole last step: decides, merges, concludes.
-#[expect(clippy::too_many_arguments, reason = "they are the whole of a run, and each is one thing")]
-pub async fn finish(
-    job: &Job,
-    manifest: &mut Manifest,
-    lease: &mut Lease,
-    plan: &PlanState,
-    copied: Copied,
-    absorbed: Vec<RunId>,
-    guard: &Guard,
-    progress: &dyn Progress,
-) -> Result<Summary> {
-    let decision = decide(manifest, plan, &copied, guard);
-    let merged = match decision.harvest.is_empty() {
-        true => None,
-        false => Some(lease.during(commit::merge_all(job, manifest, &plan.run, &decision.harvest)).await?),
-    };
-    conclude(job, manifest, lease, plan, copied, absorbed, decision, merged, progress).await
+/// What a run has come to before its last step.
+#[derive(Clone, Debug)]
+pub struct Worked {
+    pub plan: PlanState,
+    pub copied: Copied,
+    /// What [`recover`](commit::recover()) gave.
+    pub absorbed: Vec<RunId>,
+    /// What engines of several processes know of it.
+    pub spent: Option<Spent>,
 }
 
-/// What follows the merge, which an engine may have made range by range: the root is swapped, deletions
-/// are made, the run is recorded. `absorbed` is what [`recover`](commit::recover()) gave.
-#[expect(clippy::too_many_arguments, reason = "they are the whole of a run, and each is one thing")]
-pub async fn conclude(
-    job: &Job,
-    manifest: &mut Manifest,
-    lease: &mut Lease,
-    plan: &PlanState,
-    copied: Copied,
-    absorbed: Vec<RunId>,
-    decision: Decision,
-    merged: Option<Merged>,
-    progress: &dyn Progress,
-) -> Result<Summary> {
-    let (tally, [digest, deletions_digest]) = (plan.tally(), plan.digests());
-    let Copied { mut counts, failures, .. } = copied;
-    let Decision { refusal, stopped, may_delete, order, .. } = decision;
-    if let Some(refusal) = &refusal {
-        progress.hear(&Event::Refused { refusal, deletions_digest: &deletions_digest });
+/// The last step, by whichever process holds the lease.
+pub struct Finish<'f> {
+    pub job: &'f Job,
+    pub manifest: &'f mut Manifest,
+    pub lease: &'f mut Lease,
+    pub stop: &'f Stop,
+    pub progress: &'f dyn Progress,
+}
+
+/// How the last step ended.
+#[derive(Clone, Debug)]
+pub enum Concluded {
+    Done(Box<Summary>),
+    /// It was to stop while it deleted: what was done so far, by kind. To be called again.
+    Stopped(Counts),
+}
+
+impl Finish<'_> {
+    /// The whole of it: decides, merges, concludes.
+    pub async fn all(&mut self, worked: Worked, guard: &Guard) -> Result<Concluded> {
+        let decision = decide(self.manifest, &worked.plan, &worked.copied, guard);
+        let (job, run, harvest) = (self.job, &worked.plan.run, &decision.harvest);
+        let merged = match harvest.is_empty() {
+            true => None,
+            false => Some(self.lease.during(commit::merge_all(job, self.manifest, run, harvest)).await?),
+        };
+        self.conclude(worked, decision, merged).await
     }
-    let mut done = absorbed;
-    // What failed or was left may have been written all the same: the next run looks.
-    if counts.failed == 0 && counts.left == 0 {
-        done.push(plan.run.clone());
+
+    /// What follows the merge, which an engine may have made range by range: the root is swapped,
+    /// deletions are made, the run is recorded. May be called again.
+    pub async fn conclude(
+        &mut self,
+        worked: Worked,
+        decision: Decision,
+        merged: Option<Merged>,
+    ) -> Result<Concluded> {
+        let Worked { plan, copied: Copied { mut counts, failures, .. }, absorbed, spent } = worked;
+        let [digest, deletions_digest] = plan.digests();
+        if let Some(refusal) = &decision.refusal {
+            self.progress.hear(&Event::Refused { refusal, deletions_digest: &deletions_digest });
+        }
+        let mut done = absorbed;
+        // What failed or was left may have been written all the same: the next run looks.
+        if counts.failed == 0 && counts.left == 0 {
+            done.push(plan.run.clone());
+        }
+        if let Some(merged) = merged.filter(|merged| !self.is_swapped(merged)) {
+            self.lease.renew().await?;
+            commit::swap(self.job, self.manifest, &plan.run, merged, decision.order, done.clone()).await?;
+        }
+        let deleted = self.delete(&plan.run).await?;
+        counts.deleted += deleted.deleted;
+        counts.not_ours += deleted.not_ours;
+        if deleted.stopped {
+            return Ok(Concluded::Stopped(counts));
+        }
+        counts.not_deleted =
+            if decision.may_delete { deleted.failures.len() as u64 } else { plan.tally().delete };
+        let summary = Summary {
+            run: plan.run.clone(),
+            began: plan.began,
+            ended: self.job.clock.now(),
+            ending: ending(&decision, &counts),
+            planned: plan.tally(),
+            digest,
+            deletions_digest,
+            counts,
+            refusal: decision.refusal,
+            objects: self.manifest.objects(),
+            bytes: self.manifest.root.as_ref().map_or(0, |root| root.bytes),
+        };
+        let (job, run) = (self.job, &plan.run);
+        commit::record(job, self.manifest, run, deleted.pending, decision.order, &summary).await?;
+        self.progress.hear(&Event::Committed { objects: summary.objects, bytes: summary.bytes });
+        let failures = failures.into_iter().chain(deleted.failures).collect();
+        let report = Report { summary, failures, spent };
+        job.state.replace_json(&report_path(run), &report).await?;
+        match sweep::sweep(job, self.manifest, &done, self.stop).await {
+            Err(SyncError::LeaseLost) => return Err(SyncError::LeaseLost),
+            Err(error) => {
+                tracing::warn!(target: "carnet_sync", %error, "old files of the state stay for now")
+            }
+            Ok(_) => {}
+        }
+        self.progress.hear(&Event::Finished { summary: &report.summary });
+        Ok(Concluded::Done(Box::new(report.summary)))
     }
-    if let Some(merged) = merged {
-        lease.renew().await?;
-        commit::swap(job, manifest, &plan.run, merged, order, done.clone()).await?;
+
+    /// Whether an earlier call has made the swap: the names of shards that are written come once.
+    fn is_swapped(&self, merged: &Merged) -> bool {
+        self.manifest
+            .root
+            .as_ref()
+            .is_some_and(|root| root.shards == merged.shards && !merged.shards.is_empty())
     }
-    let pending = manifest.root.as_ref().map_or(Vec::new(), |root| root.pending.clone());
-    let deleted = deletions::make(job, lease, &plan.run, &pending, progress).await?;
-    counts.deleted = deleted.deleted;
-    counts.not_ours = deleted.not_ours;
-    counts.not_deleted = if may_delete { deleted.failures.len() as u64 } else { tally.delete };
-    let ending = match () {
-        () if stopped => Ending::Stopped,
-        () if refusal.is_some() => Ending::RefusedByGuard,
+
+    async fn delete(&mut self, run: &RunId) -> Result<Deleted> {
+        let pending = self.manifest.root.as_ref().map_or(Vec::new(), |root| root.pending.clone());
+        let deleted = deletions::make(self.job, self.lease, run, &pending, self.progress, self.stop).await?;
+        if deleted.stopped
+            && let Some(root) = self.manifest.root.clone()
+        {
+            let root = Root { pending: deleted.pending.clone(), written_at: self.job.clock.now(), ..root };
+            self.manifest.swap(&self.job.state, root).await?;
+        }
+        Ok(deleted)
+    }
+}
+
+fn ending(decision: &Decision, counts: &Counts) -> Ending {
+    match () {
+        () if decision.stopped => Ending::Stopped,
+        () if decision.refusal.is_some() => Ending::RefusedByGuard,
         () if counts.failed > 0 || counts.not_deleted > 0 => Ending::PartlyFailed,
         () if counts.copied + counts.adopted + counts.deleted + counts.gone == 0 => Ending::NothingToDo,
         () => Ending::Done,
-    };
-    let summary = Summary {
-        run: plan.run.clone(),
-        began: plan.began,
-        ended: job.clock.now(),
-        ending,
-        planned: tally,
-        digest,
-        deletions_digest,
-        counts,
-        refusal,
-        objects: manifest.objects(),
-        bytes: manifest.root.as_ref().map_or(0, |root| root.bytes),
-    };
-    commit::record(job, manifest, &plan.run, deleted.pending, order, &summary).await?;
-    progress.hear(&Event::Committed { objects: summary.objects, bytes: summary.bytes });
-    let report = Report { summary, failures: failures.into_iter().chain(deleted.failures).collect() };
-    job.state.replace_json(&format!("reports/{}.json", plan.run), &report).await?;
-    match sweep::sweep(job, manifest, &done).await {
-        Err(SyncError::LeaseLost) => return Err(SyncError::LeaseLost),
-        Err(error) => tracing::warn!(target: "carnet_sync", %error, "old files of the state stay for now"),
-        Ok(_) => {}
     }
-    progress.hear(&Event::Finished { summary: &report.summary });
-    Ok(report.summary)
+}
+
+pub(crate) fn report_path(run: &RunId) -> String {
+    format!("reports/{run}.json")
 }

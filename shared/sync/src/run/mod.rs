@@ -6,13 +6,13 @@
 //! | module | what happens there |
 //! |---|---|
 //! | this one | [`run`]: lease, recovery, plan and copy at once, commit |
-//! | [`finish`](mod@finish) | guard, commit, deletions, record: the last step, for whichever engine |
+//! | [`finish`] | guard, commit, deletions, record: the last step, for whichever engine |
 //! | [`status`] | what the state says, without changing it |
 
 pub mod finish;
 pub mod status;
 
-pub use finish::{Copied, Decision, conclude, decide, finish};
+pub use finish::{Concluded, Copied, Decision, Finish, Report, Spent, Worked, decide};
 pub use status::{Status, status};
 
 use crate::commit::recover;
@@ -113,7 +113,14 @@ async fn leased(
     for report in reports {
         copied.add(report);
     }
-    finish(job, &mut manifest, lease, &plan, copied, absorbed, &options.guard, &**progress).await
+    let worked = Worked { plan, copied, absorbed, spent: None };
+    // What was passed to be deleted is few enough to be finished.
+    let (manifest, stop) = (&mut manifest, &Stop::new());
+    let mut finish = Finish { job, manifest, lease, stop, progress: &**progress };
+    match finish.all(worked, &options.guard).await? {
+        Concluded::Done(summary) => Ok(*summary),
+        Concluded::Stopped(_) => Err(SyncError::Machine("the deletions ended before their end".to_owned())),
+    }
 }
 
 /// The plan hands batches to the copies as it cuts them.

@@ -4,10 +4,13 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 mod frail;
+mod steps;
 
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub use frail::Break;
 pub use frail::Frail;
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub use steps::Engine;
 
 use bytes::Bytes;
 use carnet_objects::memory::{Memory, PutOptions};

@@ -1,0 +1,170 @@
+//! The ways from an AWS role to a place, built from the environment: its settings, the mint, the
+//! exchange, the client. For programs that are told a place's URL.
+
+use crate::azure::{self, AzureBlobs, AzureLocation};
+use crate::google::{self, CloudStorage};
+use crate::list::list_page;
+use crate::s3::{S3Bucket, S3Settings};
+use crate::{Error, Hop, Kind, ListRequest, ObjectSource, PlaceUrl, Result, Rooted};
+use carnet_federation::adapter::azure::AzureCredential;
+use carnet_federation::adapter::google::GoogleCredential;
+use carnet_federation::config::{self, AzureSettings, Env, Faults, GoogleSettings};
+use carnet_federation::doctor::{self, Report};
+use carnet_federation::exchange::{Entra, Google};
+use carnet_federation::http::Http;
+use carnet_federation::mint::{self, AwsSession};
+use carnet_federation::{Credential, Proof, Scope};
+use std::sync::Arc;
+
+/// A place's objects, and the way to them.
+pub struct Way {
+    /// Below the place's prefix, which is no part of their names.
+    pub objects: Arc<dyn ObjectSource>,
+    hops: Hops,
+}
+
+enum Hops {
+    Azure(Arc<AzureCredential>),
+    Google(Arc<GoogleCredential>, CloudStorage),
+}
+
+/// Buckets of S3, on one session.
+pub struct Buckets {
+    http: Http,
+    session: AwsSession,
+    settings: S3Settings,
+}
+
+/// A place of another cloud, and buckets.
+pub struct Ends {
+    pub from: Way,
+    pub buckets: Buckets,
+}
+
+/// The way to a place of another cloud.
+pub async fn way(env: &Env, place: &PlaceUrl) -> Result<Way> {
+    let settings = config::gather(|faults| Settings::read(env, place, faults))?;
+    let http = Http::from_env(env)?;
+    let session = AwsSession::load(&http).await?;
+    settings.open(&http, session)
+}
+
+/// Both ends of a copy, on one AWS session; every fault of their settings in one error.
+pub async fn ends(env: &Env, from: &PlaceUrl) -> Result<Ends> {
+    let (from, settings) = config::gather(|faults| {
+        let from = Settings::read(env, from, faults);
+        let buckets = S3Settings::read(env, faults);
+        Some((from?, buckets?))
+    })?;
+    let buckets = Buckets::new(env, settings).await?;
+    let from = from.open(&buckets.http, buckets.session.clone())?;
+    Ok(Ends { from, buckets })
+}
+
+/// Buckets of S3.
+pub async fn buckets(env: &Env) -> Result<Buckets> {
+    Buckets::new(env, config::gather(|faults| S3Settings::read(env, faults))?).await
+}
+
+impl Way {
+    /// The credential that reads there has a token, or the error why there is none.
+    pub async fn warm_up(&self) -> Result<()> {
+        match &self.hops {
+            Hops::Azure(credential) => {
+                credential.credential().token(&Scope::new(azure::SCOPE)).await.map(drop)
+            }
+            Hops::Google(credential, storage) => {
+                // Roots are parsed while the token is on its way.
+                let token = credential.credential().token(credential.scope());
+                let (token, prepared) = tokio::join!(token, storage.prepare());
+                prepared?;
+                token.map(drop)
+            }
+        }
+    }
+
+    /// Walks every hop, then looks into the place.
+    pub async fn doctor(&self) -> Report {
+        let mut report = match &self.hops {
+            Hops::Azure(credential) => {
+                doctor::azure(credential.credential().clone(), Scope::new(azure::SCOPE)).await
+            }
+            Hops::Google(credential, _) => {
+                doctor::google(credential.credential().clone(), credential.scope().clone()).await
+            }
+        };
+        let first = ListRequest { page_size: Some(1), ..ListRequest::default() };
+        let look = list_page(&*self.objects, &first);
+        let found = |page: &crate::Page| serde_json::json!({ "has_objects": !page.objects.is_empty() });
+        report.step("list", self.objects.target(), look, found).await;
+        report
+    }
+}
+
+impl Buckets {
+    async fn new(env: &Env, settings: S3Settings) -> Result<Self> {
+        let http = Http::from_env(env)?;
+        let session = AwsSession::load(&http).await?;
+        Ok(Self { http, session, settings })
+    }
+
+    pub fn bucket(&self, name: &str) -> Result<Arc<S3Bucket>> {
+        S3Bucket::new(&self.http, &self.session, &self.settings, name).map(Arc::new)
+    }
+}
+
+/// What the environment says of the cloud that is read.
+enum Settings<'p> {
+    Azure { account: &'p str, container: &'p str, prefix: &'p str, settings: AzureSettings },
+    Google { bucket: &'p str, prefix: &'p str, settings: GoogleSettings },
+    None(&'p PlaceUrl),
+}
+
+impl<'p> Settings<'p> {
+    fn read(env: &Env, place: &'p PlaceUrl, faults: &mut Faults) -> Option<Self> {
+        Some(match place {
+            PlaceUrl::Azure { account, container, prefix } => {
+                let settings = AzureSettings::read(env, faults)?;
+                Self::Azure { account, container, prefix, settings }
+            }
+            PlaceUrl::Google { bucket, prefix } => {
+                let settings = GoogleSettings::read(env, faults)?;
+                Self::Google { bucket, prefix, settings }
+            }
+            other => Self::None(other),
+        })
+    }
+
+    fn open(self, http: &Http, session: AwsSession) -> Result<Way> {
+        match self {
+            Self::Azure { account, container, prefix, settings } => {
+                let place = AzureLocation::new(&settings.blob_endpoint, account, container)
+                    .map_err(|fault| not_configured("CARNET_AZURE_BLOB_ENDPOINT", fault))?;
+                let mint = mint::from_aws(Proof::Jwt, session, http.clone())?;
+                let entra = Entra::new(http.clone(), &settings)?;
+                let credential = AzureCredential::new(Credential::new(mint, entra));
+                let blobs = AzureBlobs::new(http, credential.clone(), &place)?;
+                Ok(Way::new(blobs, prefix, Hops::Azure(credential)))
+            }
+            Self::Google { bucket, prefix, settings } => {
+                let mint = mint::from_aws(settings.proof, session, http.clone())?;
+                let exchange = Google::new(http.clone(), &settings)?;
+                let credential =
+                    GoogleCredential::new(Credential::new(mint, exchange), Scope::new(google::SCOPE));
+                let storage = CloudStorage::new(http, credential.clone(), &settings.storage_endpoint)?;
+                Ok(Way::new(storage.bucket(bucket)?, prefix, Hops::Google(credential, storage)))
+            }
+            Self::None(other) => Err(not_configured(&other.to_string(), "is no place to read")),
+        }
+    }
+}
+
+impl Way {
+    fn new(store: impl ObjectSource + 'static, prefix: &str, hops: Hops) -> Self {
+        Self { objects: Arc::new(Rooted::new(Arc::new(store), prefix)), hops }
+    }
+}
+
+fn not_configured(what: &str, why: impl std::fmt::Display) -> Error {
+    Error::new(Hop::Config, Kind::NotConfigured, what, why.to_string())
+}
