@@ -4,15 +4,16 @@ mod support;
 
 use carnet_sync::commit::{Harvest, Merged, merge, merge_all, swap};
 use carnet_sync::order::Order;
-use carnet_sync::piece::{Piece, Records};
+use carnet_sync::piece::{Cut, Piece, Pieces, Records};
 use carnet_sync::plan::Deletion;
 use carnet_sync::plan::step::advance;
 use carnet_sync::run::Copied;
+use carnet_sync::synthetic::{Synthetic, commit_all};
 use carnet_sync::{
     Batch, BatchLimits, Copier, Job, KeyRange, Manifest, PlanOptions, PlanState, Receipt, RunId, Silent, Stop,
 };
 use std::sync::Arc;
-use support::{World, noise};
+use support::{World, key, noise};
 
 /// Plans and copies in batches of three.
 async fn harvest(world: &World, job: &Arc<Job>, manifest: &Manifest, run: &RunId) -> Harvest {
@@ -94,4 +95,43 @@ async fn a_harvest_in_ranges_is_the_harvest() {
         assert_eq!(sums(&merged), sums(&whole), "cut at every {each}th");
         assert!(merged.shards.is_sorted_by(|a, b| a.last < b.first), "cut at every {each}th");
     }
+}
+
+/// A full shard that gets a name would leave a small one behind it, and the root would grow with every
+/// run instead of with the objects.
+#[tokio::test]
+async fn names_between_old_ones_do_not_crumble_the_shards() {
+    let world = World::new();
+    let job = world.job_from(Arc::new(Synthetic::new(50_100)));
+    commit_all(&job, 50_100).await.unwrap();
+    let mut manifest = world.manifest().await;
+    let records =
+        |manifest: &Manifest| manifest.shards().iter().map(|shard| shard.records).collect::<Vec<_>>();
+    assert_eq!(records(&manifest), [50_000, 100]);
+    let mut all = Records::<Receipt>::new(&job.state, manifest.shards().to_vec());
+    let known = all.next().await.unwrap().unwrap();
+    for day in 0..3 {
+        let run = RunId::parse(&format!("day-{day}")).unwrap();
+        let mut receipts = Pieces::<Receipt>::new(&job.state, format!("new/{day}-"), Cut::default());
+        for number in 0..4 {
+            let name = format!("measurements/0000/0000000100.parquet.{day}.{number}");
+            receipts.push(&Receipt { key: key(&name), ..known.clone() }).await.unwrap();
+        }
+        let harvest = Harvest { receipts: receipts.finish().await.unwrap(), ..Harvest::default() };
+        let merged = merge_all(&job, &manifest, &run, &harvest).await.unwrap();
+        swap(&job, &mut manifest, &run, merged, Order::Bytes, vec![run.clone()]).await.unwrap();
+    }
+    assert_eq!(records(&manifest), [50_012, 100]);
+
+    // Very much more is more shards, all of about a size.
+    let (run, mut receipts) =
+        (RunId::parse("much").unwrap(), Pieces::new(&job.state, "much/", Cut::default()));
+    for number in 0..30_000 {
+        let name = format!("measurements/0000/0000000100.parquet.x.{number:06}");
+        receipts.push(&Receipt { key: key(&name), ..known.clone() }).await.unwrap();
+    }
+    let harvest = Harvest { receipts: receipts.finish().await.unwrap(), ..Harvest::default() };
+    let merged = merge_all(&job, &manifest, &run, &harvest).await.unwrap();
+    let sizes: Vec<u64> = merged.shards.iter().map(|shard| shard.records).collect();
+    assert_eq!(sizes, [40_006, 40_006, 100]);
 }

@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Receipts that are read at once.
 const AT_ONCE: usize = 16;
+/// Batches that are looked through at once: of each, many objects may have to be looked for.
+const BATCHES_AT_ONCE: usize = 4;
 
 /// Files of one run that somebody may still need.
 #[derive(Default)]
@@ -92,13 +94,24 @@ async fn gather(job: &Job, files: &Left, harvest: &mut Harvest) -> Result<()> {
     let pieces: Vec<Option<Piece>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let by_path: BTreeMap<String, Piece> =
         pieces.into_iter().flatten().map(|piece| (piece.path.clone(), piece)).collect();
-    for path in &files.begun {
-        let Some((batch, _)) = job.state.get_json::<Batch>(path).await? else { continue };
-        let receipts = by_path.get(&Batch::receipts_path(&batch.run, batch.number));
-        harvest.receipts.extend(lost::find(job, &batch, receipts).await?);
+    let looks: Vec<BoxFuture<'_, Result<Vec<Piece>>>> =
+        files.begun.iter().map(|path| written_without_receipt(job, path, &by_path).boxed()).collect();
+    let mut looks = stream::iter(looks).buffered(BATCHES_AT_ONCE);
+    while let Some(found) = looks.next().await {
+        harvest.receipts.extend(found?);
     }
+    drop(looks);
     harvest.receipts.extend(by_path.into_values());
     Ok(())
+}
+
+async fn written_without_receipt(
+    job: &Job,
+    begun: &str,
+    receipts: &BTreeMap<String, Piece>,
+) -> Result<Vec<Piece>> {
+    let Some((batch, _)) = job.state.get_json::<Batch>(begun).await? else { return Ok(Vec::new()) };
+    lost::find(job, &batch, receipts.get(&Batch::receipts_path(&batch.run, batch.number))).await
 }
 
 /// A file of a run's folder.
