@@ -165,9 +165,9 @@ impl Calls {
     }
 
     /// Batches of which so many have receipts.
-    pub fn batches(&mut self, batches: u64, with_receipts: u64, where_: Batches) {
+    pub fn batches(&mut self, batches: u64, with_receipts: u64, taken: Batches) {
         self.s3_puts += batches + with_receipts;
-        if where_ == Batches::Stored {
+        if taken == Batches::Stored {
             self.s3_puts += 2 * batches;
             self.s3_gets += 6 * batches;
         }
