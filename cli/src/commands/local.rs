@@ -25,7 +25,7 @@ Examples:
 
 A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
   hops:   aws.sts aws.iam aws.issuer aws.s3 entra.token entra.discovery azure.blob
-          google.sts google.iam_credentials google.storage google.media
+          google.sts google.iam_credentials google.accounts google.storage google.media
   faults: hang status:CODE html200 malformed-json absurd-expiry expired-token oversize gzip-bomb drip
           redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset
           delay:MILLISECONDS corrupt-request cut-request:BYTES";

@@ -22,6 +22,10 @@ pub enum Hop {
     List,
     Read,
     Write,
+    /// An event that came in, and the token it came with.
+    Receive,
+    /// A message that goes to a queue.
+    Queue,
 }
 
 impl Hop {
@@ -34,6 +38,8 @@ impl Hop {
             Hop::List => "list",
             Hop::Read => "read",
             Hop::Write => "write",
+            Hop::Receive => "receive",
+            Hop::Queue => "queue",
         }
     }
 }

@@ -42,7 +42,7 @@ pub enum JwtFault {
 }
 
 #[derive(Debug)]
-pub struct KeyError(&'static str);
+pub struct KeyError(pub(crate) &'static str);
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

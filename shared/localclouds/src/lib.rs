@@ -13,6 +13,7 @@
 //! | [`google_storage`] | the reading half of Cloud Storage's JSON API over a plain folder |
 //! | `folder` | a plain folder as a store of objects, for both of them |
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
+//! | [`push`] | what pushes events: Event Grid and Pub/Sub, with real tokens |
 //! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
 //! | [`issuers`] | other people's issuers: their discovery and keys, fetched and kept by each cloud |
@@ -30,6 +31,7 @@ pub mod issuers;
 pub mod jwt;
 pub mod lambda;
 pub mod local;
+pub mod push;
 pub mod s3;
 pub mod server;
 pub mod tls;

@@ -34,6 +34,8 @@ pub struct Shared {
     pub entra_keys: Keys,
     /// Seals and opens Google's access tokens.
     pub google_seal: Seal,
+    /// Sign Google's ID tokens. Made when the first is asked for: few tests need them.
+    google_keys: OnceLock<Keys>,
     /// Other people's issuers, as Entra knows them.
     pub issuers: Issuers,
     /// The same, as Google knows them.
@@ -62,6 +64,8 @@ pub struct Endpoints {
     pub google_sts: String,
     /// `/v1/projects/-/serviceAccounts/` is below it.
     pub google_iam_credentials: String,
+    /// The `iss` of ID tokens of Google's: its discovery document is below it.
+    pub google_accounts: String,
     /// `/storage/v1/b/` is below it.
     pub google_storage: String,
 }
@@ -87,6 +91,7 @@ impl Shared {
             trail: Trail::default(),
             aws_keys: Keys::generate().map_err(keys)?,
             entra_keys: Keys::generate().map_err(keys)?,
+            google_keys: OnceLock::new(),
             google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,
             issuers: Issuers::new(client.clone()),
             google_issuers: Issuers::new(client),
@@ -94,6 +99,17 @@ impl Shared {
             s3: s3::Store::default(),
             endpoints: OnceLock::new(),
         })
+    }
+
+    pub fn google_keys(&self) -> Result<&Keys, KeyError> {
+        match self.google_keys.get() {
+            Some(keys) => Ok(keys),
+            None => {
+                let keys = Keys::generate()?;
+                // Whoever was faster keeps theirs.
+                Ok(self.google_keys.get_or_init(|| keys))
+            }
+        }
     }
 
     /// Never held across an await.
@@ -117,6 +133,10 @@ pub struct Options {
     pub functions: Option<Vec<String>>,
     /// For every function, stronger than what is set otherwise.
     pub function_env: BTreeMap<String, String>,
+    /// Of every function.
+    pub timeout: Option<Duration>,
+    /// How many environments of each function may run side by side.
+    pub concurrency: Option<usize>,
     /// Gets every line the functions write.
     pub log_sink: Option<LogSink>,
     /// Whether the API checks its callers' SigV4.
@@ -223,6 +243,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let (sts, iam, issuer) = (bind(&tls).await?, bind(&tls).await?, bind(&tls).await?);
     let (entra, blob) = (bind(&tls).await?, bind(&tls).await?);
     let (google_sts, iam_credentials) = (bind(&tls).await?, bind(&tls).await?);
+    let accounts = bind(&tls).await?;
     let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
     let endpoints = Endpoints {
@@ -234,6 +255,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         azure_blob: blob.base_url.clone(),
         google_sts: google_sts.base_url.clone(),
         google_iam_credentials: iam_credentials.base_url.clone(),
+        google_accounts: accounts.base_url.clone(),
         google_storage: storage.base_url.clone(),
     };
     handle.world_mut().move_issuer(&endpoints.aws_issuer);
@@ -252,6 +274,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         blob.serve(wrapped(Hop::Blob, azure_blob::router)),
         google_sts.serve(wrapped(Hop::GoogleSts, google::sts::router)),
         iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
+        accounts.serve(wrapped(Hop::GoogleAccounts, google::accounts::router)),
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
         control.serve(control::router(faults.clone())),
     ];

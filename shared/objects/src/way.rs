@@ -108,6 +108,11 @@ impl Buckets {
         Ok(Self { http, session, settings })
     }
 
+    /// The AWS session that they are on, for other services.
+    pub fn session(&self) -> &AwsSession {
+        &self.session
+    }
+
     pub fn bucket(&self, name: &str) -> Result<Arc<S3Bucket>> {
         S3Bucket::new(&self.http, &self.session, &self.settings, name).map(Arc::new)
     }

@@ -53,7 +53,7 @@ mod text;
 pub mod verify;
 
 pub use clock::Clock;
-pub use copy::{BatchReport, BigCopy, Copier, CopyOptions, Foreign, Outcome};
+pub use copy::{BatchReport, BigCopy, Copier, CopyOptions, Current, Foreign, Outcome};
 pub use error::{Disorder, Result, SyncError};
 pub use filter::{Filter, FilterSpec};
 pub use guard::{Guard, Refusal};

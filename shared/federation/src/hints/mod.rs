@@ -5,9 +5,11 @@
 //! codes"), so a code only chooses advice and whether another try is worth its time. Each anchor
 //! exists in `docs/troubleshooting.md`; a test compares the two.
 
+mod events;
 mod google;
 mod s3;
 
+pub use events::*;
 pub use s3::s3;
 
 pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
@@ -342,5 +344,6 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(AWS.iter().map(|(_, hint)| hint))
         .chain(AZURE_BLOB.iter().map(|(_, hint)| hint))
         .chain(s3::all())
+        .chain(events::all())
         .chain(google::all())
 }

@@ -12,13 +12,18 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Our crates. Only they follow a general level below `info`: the SDKs' debug lines are theirs,
 /// and may show more than ours would. Name an SDK's target in `RUST_LOG` to see it all the same.
-const OURS: [&str; 9] = [
+const OURS: [&str; 14] = [
     "carnet",
     "carnet_federation",
     "carnet_objects",
     "carnet_localclouds",
     "carnet_cli",
+    "carnet_ingest",
+    "carnet_oidc",
     "blob_api",
+    "event_webhook",
+    "gcs_api",
+    "ingest_object",
     "carnet_sync",
     "carnet_trust",
     "hop",

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub fn router(handle: Handle) -> Router {
     Router::new()
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))
+        .route("/{tenant}/.well-known/openid-configuration", get(discovery_of_version_1))
+        .route("/{tenant}/discovery/keys", get(keys))
         .route("/{tenant}/discovery/v2.0/keys", get(keys))
         .route("/{tenant}/discovery/instance", get(instance))
         .with_state(handle)
@@ -38,6 +40,24 @@ async fn discovery(State(handle): State<Handle>, Path(tenant): Path<String>) -> 
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
+    }))
+    .into_response()
+}
+
+/// The same for tokens of version 1.0, whose issuer has a name of its own.
+async fn discovery_of_version_1(State(handle): State<Handle>, Path(tenant): Path<String>) -> Response {
+    if let Err(answer) = check_tenant(&handle.world(), &tenant) {
+        return answers::respond(&answer, None);
+    }
+    let base = format!("{}/{tenant}", authority(&handle));
+    Json(json!({
+        "issuer": format!("https://sts.windows.net/{}/", handle.world().entra.tenant_id),
+        "authorization_endpoint": format!("{base}/oauth2/authorize"),
+        "token_endpoint": format!("{base}/oauth2/token"),
+        "jwks_uri": format!("{base}/discovery/keys"),
+        "response_types_supported": ["code", "id_token", "code id_token", "token id_token", "token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
     }))
     .into_response()
 }

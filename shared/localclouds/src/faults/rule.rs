@@ -47,6 +47,8 @@ pub enum Hop {
     Blob,
     GoogleSts,
     GoogleIamCredentials,
+    /// Discovery and keys of `accounts.google.com`.
+    GoogleAccounts,
     /// Listings and what is known of an object.
     GoogleStorage,
     /// The bytes of objects.
@@ -54,7 +56,7 @@ pub enum Hop {
 }
 
 impl Hop {
-    pub const ALL: [Hop; 11] = [
+    pub const ALL: [Hop; 12] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -64,6 +66,7 @@ impl Hop {
         Hop::Blob,
         Hop::GoogleSts,
         Hop::GoogleIamCredentials,
+        Hop::GoogleAccounts,
         Hop::GoogleStorage,
         Hop::GoogleMedia,
     ];
@@ -79,6 +82,7 @@ impl Hop {
             Hop::Blob => "azure.blob",
             Hop::GoogleSts => "google.sts",
             Hop::GoogleIamCredentials => "google.iam_credentials",
+            Hop::GoogleAccounts => "google.accounts",
             Hop::GoogleStorage => "google.storage",
             Hop::GoogleMedia => "google.media",
         }

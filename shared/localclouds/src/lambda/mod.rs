@@ -8,6 +8,7 @@
 //! | [`resource`] | which resource of the API a path belongs to |
 //! | [`integration`] | both reply formats of that integration |
 //! | [`invoke_api`] | Lambda's own Invoke, with the payload as it is |
+//! | [`poller`] | an event source mapping: polls a queue of SQS and invokes |
 //! | [`pool`] | one invocation at a time in each environment, a few environments |
 //! | [`environment`] | the process: started, watched, ended |
 //! | [`variables`] | the process's environment variables and its role's session |
@@ -26,6 +27,7 @@ mod integration;
 mod invocation;
 mod invoke_api;
 mod logs;
+mod poller;
 mod pool;
 mod resource;
 mod runtime_api;
@@ -35,6 +37,7 @@ mod variables;
 pub use event::{Arrival, Identity, rest_proxy_event};
 pub use invocation::{FunctionError, InvokeOutput, MAX_PAYLOAD, MAX_STREAM};
 pub use logs::{LogSink, Logs};
+pub use poller::{EventSource, Turn};
 pub use spec::{FunctionSpec, GatewayOptions, ResponseTransferMode};
 
 use crate::local::Handle;
@@ -100,6 +103,11 @@ impl Function {
     /// The same without HTTP.
     pub async fn invoke(&self, payload: impl Into<Bytes>) -> InvokeOutput {
         pool::buffered(self.pool.invoke(payload.into()).await).await
+    }
+
+    /// Asks a queue for messages once, and invokes with what there is.
+    pub async fn poll(&self, source: &EventSource) -> io::Result<Turn> {
+        poller::turn(&self.pool, source).await
     }
 
     pub fn logs(&self) -> &Logs {

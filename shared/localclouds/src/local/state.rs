@@ -62,6 +62,8 @@ pub struct AzureState {
 pub struct GoogleState {
     pub sts: String,
     pub iam_credentials: String,
+    /// The issuer of ID tokens.
+    pub accounts: String,
     pub storage: String,
     /// The operator's provider, as an exchange names it: `//iam.googleapis.com/projects/..`.
     pub audience: String,
@@ -118,6 +120,7 @@ impl State {
             google: GoogleState {
                 sts: url(|e| &e.google_sts),
                 iam_credentials: url(|e| &e.google_iam_credentials),
+                accounts: url(|e| &e.google_accounts),
                 storage: url(|e| &e.google_storage),
                 audience: world.operator_provider.clone().unwrap_or_default(),
                 subject_token_type: subject_token_type(&world).to_owned(),

@@ -68,6 +68,7 @@ pub fn handle(world: World) -> Handle {
         azure_blob: "https://127.0.0.1:1".to_owned(),
         google_sts: "https://127.0.0.1:1".into(),
         google_iam_credentials: "https://127.0.0.1:1".into(),
+        google_accounts: "https://127.0.0.1:1".into(),
         google_storage: "https://127.0.0.1:1".into(),
     });
     Arc::new(shared)

@@ -15,10 +15,12 @@
 //! | [`keeping`] | storage class and key, as people state them |
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
 //! | [`batch`] | a batch, whose receipts are one file |
+//! | [`current`] | one object because of an event: what is current of it |
 
 pub(crate) mod attributes;
 pub mod batch;
 mod big;
+mod current;
 pub mod keeping;
 mod limits;
 mod part;
@@ -31,6 +33,8 @@ mod whole;
 
 pub use batch::BatchReport;
 pub use big::BigCopy;
+pub use current::Current;
+pub(crate) use parts::parts_of;
 
 use crate::error::SyncError;
 use crate::job::Job;
@@ -44,7 +48,6 @@ use carnet_federation::{BoxFuture, Error, Hop, Kind};
 use carnet_objects::sink::Crc32c;
 use carnet_objects::{Conditions, Key, Version, head};
 use limits::Limits;
-pub(crate) use parts::parts_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
