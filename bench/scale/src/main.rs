@@ -78,7 +78,8 @@ impl Step {
         let plan = PlanOptions { delete: false, batches, ..PlanOptions::default() };
         let options = RunOptions { plan, lease_term: TERM, ..RunOptions::default() };
         let progress = Arc::new(Silent);
-        let steps = Steps { job: Arc::new(job), options, progress, range_objects: RANGE };
+        let engine = Default::default();
+        let steps = Steps { job: Arc::new(job), options, progress, range_objects: RANGE, engine };
         Ok(Self { folder, sink, steps, run })
     }
 

@@ -9,6 +9,7 @@ use carnet_lambda::{Call, Failure};
 use carnet_objects::sink::SinkListRequest;
 use carnet_objects::way::{self, Way};
 use carnet_objects::{ObjectSink as _, s3::S3Bucket};
+use carnet_sync::steps::Engine;
 use carnet_sync::{Event, Job, Progress, State, Steps, Stop, SyncError};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -18,6 +19,10 @@ use std::time::Duration;
 const WARM_UP: Duration = Duration::from_secs(6);
 /// Kept back of a call's time: what is under way is dropped, and what has arrived is written down.
 const TO_END: Duration = Duration::from_secs(20);
+
+/// "Transitions in Distributed Map state" (AWS Step Functions): what starts a child counts as one, then each
+/// state that it enters. A run's own are the states of the machine in `template.yaml` on their way.
+const STEP_FUNCTIONS: Engine = Engine { memory_mb: 0, of_item: 4, of_range: 2, of_run: 12 };
 
 pub struct Schedule {
     pub(crate) settings: Settings,
@@ -59,6 +64,7 @@ impl Schedule {
             options,
             progress: Arc::new(Log),
             range_objects: self.settings.range_objects,
+            engine: Engine { memory_mb: self.settings.memory_mb, ..STEP_FUNCTIONS },
         }
     }
 

@@ -3,6 +3,7 @@
 use carnet_federation::config::{Env, Faults};
 use carnet_objects::PlaceUrl;
 use carnet_sync::copy::keeping;
+use carnet_sync::cost::Prices;
 use carnet_sync::{BatchLimits, CopyOptions, Filter, FilterSpec, Guard, PlanOptions, RunOptions};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub prefix: String,
     pub options: RunOptions,
     pub range_objects: u64,
+    /// Of the function.
+    pub memory_mb: u64,
 }
 
 impl Settings {
@@ -41,6 +44,7 @@ impl Settings {
     /// | `CARNET_SYNC_BATCH_OBJECTS` | objects that one call of sync-copy is given; default 500 |
     /// | `CARNET_SYNC_BATCH_BYTES` | bytes that it is given, and of a bigger object's; default 4294967296 |
     /// | `CARNET_SYNC_RANGE_OBJECTS` | of the manifest, that one call of sync-commit merges; default 1000000 |
+    /// | `CARNET_SYNC_PRICES` | JSON: prices instead of those that are compiled in, for the report's estimate |
     pub fn read(env: &Env, faults: &mut Faults) -> Option<Self> {
         let source =
             place(env, faults, "CARNET_SYNC_SOURCE", "azure://account/container or gs://bucket", |url| {
@@ -52,7 +56,15 @@ impl Settings {
         let options = options(env, faults);
         let range_objects = number(env, faults, "CARNET_SYNC_RANGE_OBJECTS", RANGE_OBJECTS, 1..=u64::MAX);
         let PlaceUrl::S3 { bucket, prefix } = destination? else { return None };
-        Some(Self { source: source?, bucket, prefix, options: options?, range_objects: range_objects? })
+        let memory_mb = memory_mb(env);
+        Some(Self {
+            source: source?,
+            bucket,
+            prefix,
+            options: options?,
+            range_objects: range_objects?,
+            memory_mb,
+        })
     }
 
     pub fn destination(&self) -> PlaceUrl {
@@ -94,6 +106,7 @@ fn options(env: &Env, faults: &mut Faults) -> Option<RunOptions> {
     let bytes = number(env, faults, "CARNET_SYNC_BATCH_BYTES", BATCH_BYTES, 8 * MIB..=1 << 40);
     let guard = guard(env, faults);
     let copy = copy(env, faults);
+    let prices = prices(env, faults);
     let batches = BatchLimits { objects: objects?, bytes: bytes?, spread: true };
     Some(RunOptions {
         plan: PlanOptions { filter: filter?, delete: delete?, batches, ..PlanOptions::default() },
@@ -101,6 +114,7 @@ fn options(env: &Env, faults: &mut Faults) -> Option<RunOptions> {
         guard: guard?,
         holder: env.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("a function").to_owned(),
         lease_term: LEASE,
+        prices: prices?,
         ..RunOptions::default()
     })
 }
@@ -154,9 +168,23 @@ fn copy(env: &Env, faults: &mut Faults) -> Option<CopyOptions> {
 
 /// A quarter of what the function has, for bodies.
 fn memory(env: &Env) -> u64 {
-    let all =
-        env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok()).unwrap_or(256);
-    (all * MIB / 4).clamp(32 * MIB, 256 * MIB)
+    (memory_mb(env) * MIB / 4).clamp(32 * MIB, 256 * MIB)
+}
+
+fn memory_mb(env: &Env) -> u64 {
+    env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse().ok()).unwrap_or(256)
+}
+
+fn prices(env: &Env, faults: &mut Faults) -> Option<Prices> {
+    let usual = Prices::compiled_in();
+    let Some(json) = env.get("CARNET_SYNC_PRICES") else { return Some(usual) };
+    match Prices::parse(json).and_then(|own| usual.overridden_by(own)) {
+        Ok(prices) => Some(prices),
+        Err(why) => {
+            faults.add("CARNET_SYNC_PRICES", &why.to_string());
+            None
+        }
+    }
 }
 
 fn number<T: FromStr + PartialOrd + std::fmt::Display>(
@@ -210,12 +238,15 @@ mod tests {
             ("CARNET_SYNC_BATCH_OBJECTS", "0"),
             ("CARNET_SYNC_BATCH_BYTES", "1"),
             ("CARNET_SYNC_RANGE_OBJECTS", "many"),
+            ("CARNET_SYNC_PRICES", "cheap"),
         ])
         .unwrap_err();
         for variable in ["SOURCE", "DESTINATION", "INCLUDE", "DELETE", "MAX_DELETES", "MAX_DELETE_PERCENT"] {
             assert!(faults.contains(&format!("CARNET_SYNC_{variable}: ")), "{variable} in {faults}");
         }
-        for variable in ["STORAGE_CLASS", "KMS_KEY_ID", "BATCH_OBJECTS", "BATCH_BYTES", "RANGE_OBJECTS"] {
+        for variable in
+            ["STORAGE_CLASS", "KMS_KEY_ID", "BATCH_OBJECTS", "BATCH_BYTES", "RANGE_OBJECTS", "PRICES"]
+        {
             assert!(faults.contains(&format!("CARNET_SYNC_{variable}: ")), "{variable} in {faults}");
         }
     }

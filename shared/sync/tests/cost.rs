@@ -131,6 +131,7 @@ async fn stored_batches_make_the_calls_that_the_rules_count() {
     world.options.plan.batches = BatchLimits { objects: 3, bytes: u64::MAX, spread: false };
     let run = RunId::parse("stored").unwrap();
     let steps = || Steps {
+        engine: Default::default(),
         job: world.job(),
         options: world.options.clone(),
         progress: Arc::new(Silent),

@@ -1,6 +1,7 @@
 //! A batch: its objects are copied in no order, and their receipts are one sorted file.
 
 use super::{Copier, CopyOptions, Outcome};
+use crate::cost::Calls;
 use crate::error::Result;
 use crate::piece::{self, Lines, Packer, Piece};
 use crate::plan::Batch;
@@ -22,6 +23,9 @@ pub struct BatchReport {
     pub receipts: Option<Piece>,
     pub counts: Counts,
     pub failures: Vec<Failure>,
+    /// What was asked of the stores for its objects, by the rules.
+    #[serde(default)]
+    pub calls: Calls,
 }
 
 impl BatchReport {
@@ -68,6 +72,7 @@ impl Copier {
             receipts: None,
             counts: Counts::default(),
             failures: Vec::new(),
+            calls: Calls::default(),
         };
         batch.begun(&self.job.state).await?;
         let missing = batch.tasks.iter().filter(|task| !done.contains_key(&task.found.key));
@@ -91,6 +96,7 @@ impl Copier {
         let mut packer = Packer::new();
         for receipt in done.values() {
             report.counts.add_receipt(receipt);
+            report.calls.object(receipt, &self.options);
             packer.push(receipt)?;
         }
         let path = Batch::receipts_path(&batch.run, batch.number);

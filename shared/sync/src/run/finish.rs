@@ -2,6 +2,7 @@
 
 use crate::commit::{self, Deleted, Harvest, Merged, deletions, sweep};
 use crate::copy::BatchReport;
+use crate::cost::{Batches, Calls, Cloud, Estimate, Prices};
 use crate::error::{Result, SyncError};
 use crate::guard::{Guard, Refusal};
 use crate::job::Job;
@@ -16,6 +17,7 @@ use crate::state::RunId;
 use crate::stop::Stop;
 use crate::summary::{Counts, Ending, Summary};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Failures that a report names; the events name all.
 const NAMED: usize = 1_000;
@@ -27,6 +29,9 @@ pub struct Copied {
     pub receipts: Vec<Piece>,
     /// The first of them.
     pub failures: Vec<Failure>,
+    /// What was asked of the stores for the objects, by the rules.
+    #[serde(default)]
+    pub calls: Calls,
 }
 
 /// What `reports/<run>.json` holds.
@@ -37,6 +42,9 @@ pub struct Report {
     /// Of a run of several processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<Spent>,
+    /// What it cost by list prices: see [`cost`](crate::cost).
+    #[serde(default)]
+    pub cost: Option<Estimate>,
 }
 
 /// Where a run's time went.
@@ -49,12 +57,16 @@ pub struct Spent {
     pub worker_seconds: f64,
     /// How often one was called.
     pub calls: u64,
+    /// What the engine itself bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Calls>,
 }
 
 impl Copied {
     /// In any order of batches.
     pub fn add(&mut self, report: BatchReport) {
         self.counts.add(&report.counts);
+        self.calls.add(&report.calls);
         self.receipts.extend(report.receipts);
         let room = NAMED.saturating_sub(self.failures.len());
         self.failures.extend(report.failures.into_iter().take(room));
@@ -123,6 +135,7 @@ pub struct Finish<'f> {
     pub lease: &'f mut Lease,
     pub stop: &'f Stop,
     pub progress: &'f dyn Progress,
+    pub prices: &'f Prices,
 }
 
 /// How the last step ended.
@@ -153,7 +166,10 @@ impl Finish<'_> {
         decision: Decision,
         merged: Option<Merged>,
     ) -> Result<Concluded> {
-        let Worked { plan, copied: Copied { mut counts, failures, .. }, absorbed, spent } = worked;
+        let Worked { plan, copied: Copied { mut counts, failures, mut calls, receipts }, absorbed, spent } =
+            worked;
+        self.count_calls(&plan, &receipts, spent.as_ref(), merged.as_ref(), &mut calls);
+        let changes = merged.is_some();
         let [digest, deletions_digest] = plan.digests();
         if let Some(refusal) = &decision.refusal {
             self.progress.hear(&Event::Refused { refusal, deletions_digest: &deletions_digest });
@@ -192,7 +208,10 @@ impl Finish<'_> {
         commit::record(job, self.manifest, run, deleted.pending, decision.order, &summary).await?;
         self.progress.hear(&Event::Committed { objects: summary.objects, bytes: summary.bytes });
         let failures = failures.into_iter().chain(deleted.failures).collect();
-        let report = Report { summary, failures, spent };
+        calls.run(plan.checkpoint.as_ref().is_none_or(|at| at.manifest.is_none()), changes);
+        calls.deleted(summary.counts.deleted + summary.counts.not_ours);
+        let cost = Some(Estimate::of(&calls, Cloud::of(&job.from), self.prices));
+        let report = Report { summary, failures, spent, cost };
         job.state.replace_json(&report_path(run), &report).await?;
         match sweep::sweep(job, self.manifest, &done, self.stop).await {
             Err(SyncError::LeaseLost) => return Err(SyncError::LeaseLost),
@@ -203,6 +222,35 @@ impl Finish<'_> {
         }
         self.progress.hear(&Event::Finished { summary: &report.summary });
         Ok(Concluded::Done(Box::new(report.summary)))
+    }
+
+    /// Besides those for the objects.
+    fn count_calls(
+        &self,
+        plan: &PlanState,
+        receipts: &[Piece],
+        spent: Option<&Spent>,
+        merged: Option<&Merged>,
+        calls: &mut Calls,
+    ) {
+        let page = Cloud::of(&self.job.from).map_or(u64::MAX, Cloud::page);
+        calls.listing(plan.tally().listed, 1, page);
+        let old: HashSet<&str> = self.manifest.shards().iter().map(|shard| shard.path.as_str()).collect();
+        calls.planned_with(old.len() as u64);
+        let batches = plan.next_batch - plan.first_batch;
+        // Of several processes the receipts are with the ranges that were merged: a file a batch.
+        let (receipts, taken) = match spent {
+            None => (receipts.len() as u64, Batches::Handed),
+            Some(_) => (batches, Batches::Stored),
+        };
+        calls.batches(batches, receipts, taken);
+        if let Some(merged) = merged {
+            let kept = merged.shards.iter().filter(|shard| old.contains(shard.path.as_str())).count();
+            calls.merged(receipts + (old.len() - kept) as u64, (merged.shards.len() - kept) as u64);
+        }
+        if let Some(engine) = spent.and_then(|spent| spent.engine.as_ref()) {
+            calls.add(engine);
+        }
     }
 
     /// Whether an earlier call has made the swap: the names of shards that are written come once.

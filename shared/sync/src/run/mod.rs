@@ -17,6 +17,7 @@ pub use status::{Status, status};
 
 use crate::commit::recover;
 use crate::copy::{BatchReport, Copier, CopyOptions};
+use crate::cost::Prices;
 use crate::error::{Result, SyncError};
 use crate::guard::Guard;
 use crate::job::Job;
@@ -46,6 +47,8 @@ pub struct RunOptions {
     /// Who this is, for whoever finds the lease taken.
     pub holder: String,
     pub lease_term: Duration,
+    /// What calls and bytes cost, for the report.
+    pub prices: Prices,
 }
 
 impl Default for RunOptions {
@@ -57,6 +60,7 @@ impl Default for RunOptions {
             batches_at_once: 3,
             holder: format!("process {}", std::process::id()),
             lease_term: Duration::from_secs(300),
+            prices: Prices::compiled_in(),
         }
     }
 }
@@ -116,7 +120,7 @@ async fn leased(
     let worked = Worked { plan, copied, absorbed, spent: None };
     // What was passed to be deleted is few enough to be finished.
     let (manifest, stop) = (&mut manifest, &Stop::new());
-    let mut finish = Finish { job, manifest, lease, stop, progress: &**progress };
+    let mut finish = Finish { job, manifest, lease, stop, progress: &**progress, prices: &options.prices };
     match finish.all(worked, &options.guard).await? {
         Concluded::Done(summary) => Ok(*summary),
         Concluded::Stopped(_) => Err(SyncError::Machine("the deletions ended before their end".to_owned())),

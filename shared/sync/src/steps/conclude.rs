@@ -34,15 +34,16 @@ impl Steps {
         let merged = self.merged(run, outcome.ranges).await?;
         self.share_lease(run).await?;
         let mut lease = Lease::resume(&job.state, &job.clock, run, options.lease_term).await?;
-        let Outcome { decision, counts, failures, spent, .. } = outcome.clone();
+        let Outcome { decision, counts, failures, calls, spent, .. } = outcome.clone();
         let worked = Worked {
             plan,
-            copied: Copied { counts, failures, receipts: Vec::new() },
+            copied: Copied { counts, failures, calls, receipts: Vec::new() },
             absorbed: Begun::load(job, run).await?.absorbed,
             spent: Some(spent),
         };
         let (manifest, lease_held, progress) = (&mut manifest, &mut lease, &*self.progress);
-        let mut finish = Finish { job, manifest, lease: lease_held, stop, progress };
+        let prices = &options.prices;
+        let mut finish = Finish { job, manifest, lease: lease_held, stop, progress, prices };
         match finish.conclude(worked, decision, merged).await? {
             Concluded::Stopped(counts) => {
                 outcome.counts = counts;

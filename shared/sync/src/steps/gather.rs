@@ -4,6 +4,7 @@
 use super::copy::Reported;
 use super::{Begun, Steps, concluded};
 use crate::commit::Harvest;
+use crate::cost::Calls;
 use crate::error::{Result, SyncError};
 use crate::guard::Guard;
 use crate::listing::KeyRange;
@@ -48,6 +49,7 @@ pub(super) struct Outcome {
     pub decision: Decision,
     pub counts: Counts,
     pub failures: Vec<Failure>,
+    pub calls: Calls,
     pub spent: Spent,
     pub ranges: u32,
 }
@@ -81,7 +83,7 @@ impl Steps {
         let plan = self.complete_plan(run).await?;
         unmoved(&manifest, &plan)?;
         self.share_lease(run).await?;
-        let (copied, spent) = self.copied(&plan).await?;
+        let (copied, mut spent, items) = self.copied(&plan).await?;
         let guard = Guard { passed: Begun::load(&self.job, run).await?.passed, ..self.options.guard.clone() };
         let mut decision = decide(&manifest, &plan, &copied, &guard);
         let harvest = std::mem::take(&mut decision.harvest);
@@ -95,20 +97,22 @@ impl Steps {
             async move { state.replace_json(&Share::path(run, number as u32), &share).await }.boxed()
         });
         stream::iter(shares.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        let Copied { counts, failures, .. } = copied;
+        spent.engine = Some(self.engine.bills(&spent, items, u64::from(count)));
+        let Copied { counts, failures, calls, .. } = copied;
         let entries: Vec<_> = (0..count).map(|range| Entry { step: "merge", run, range }).collect();
         let body = serde_json::to_vec(&entries).map_err(std::io::Error::from)?;
         state.replace(&path, body.into(), "application/json").await?;
         // Last: whoever is called again takes it for the whole.
-        let outcome = Outcome { decision, counts, failures, spent, ranges: count };
+        let outcome = Outcome { decision, counts, failures, calls, spent, ranges: count };
         state.replace_json(&Outcome::path(run), &outcome).await?;
         Ok(Gathered { count, ..none })
     }
 
-    /// From the reports of all items. What has none was given up by the engine.
-    async fn copied(&self, plan: &PlanState) -> Result<(Copied, Spent)> {
+    /// From the reports of all items, which are counted. What has none was given up by the engine.
+    async fn copied(&self, plan: &PlanState) -> Result<(Copied, Spent, u64)> {
         let (state, run) = (&self.job.state, &plan.run);
         let files = state.list(&Reported::folder(run)).await?;
+        let items = files.len() as u64;
         let reads = files.into_iter().map(|(path, _)| {
             async move { Ok(state.get_json::<Reported>(&path).await?.map(|(reported, _)| reported)) }.boxed()
         });
@@ -136,7 +140,7 @@ impl Steps {
         let planned_at = plan.planned_at.unwrap_or(now);
         spent.plan_seconds = between(plan.began, planned_at);
         spent.copy_seconds = between(planned_at, now);
-        Ok((copied, spent))
+        Ok((copied, spent, items))
     }
 }
 

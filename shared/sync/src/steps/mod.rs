@@ -24,13 +24,14 @@ pub use copy::{Copying, Item};
 pub use gather::Gathered;
 pub use plan::{Planned, Work};
 
+use crate::cost::Calls;
 use crate::error::{Result, SyncError};
 use crate::job::Job;
 use crate::lease::Lease;
 use crate::manifest::Manifest;
 use crate::plan::{PlanDigest, PlanState};
 use crate::progress::Progress;
-use crate::run::RunOptions;
+use crate::run::{RunOptions, Spent};
 use crate::state::RunId;
 use crate::summary::Summary;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,29 @@ pub struct Steps {
     pub progress: Arc<dyn Progress>,
     /// About so many objects of the manifest are merged by one call.
     pub range_objects: u64,
+    pub engine: Engine,
+}
+
+/// What an engine bills besides what the stores do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Engine {
+    /// Of a process.
+    pub memory_mb: u64,
+    /// State transitions of one item, of one range, and of a run besides.
+    pub of_item: u64,
+    pub of_range: u64,
+    pub of_run: u64,
+}
+
+impl Engine {
+    fn bills(&self, spent: &Spent, items: u64, ranges: u64) -> Calls {
+        let mut calls = Calls::default();
+        let seconds = spent.plan_seconds + spent.worker_seconds;
+        // Plan, gather and conclude are called once at least.
+        calls.lambda(spent.calls + ranges + 3, self.memory_mb, (seconds * 1000.0) as u64);
+        calls.state_transitions = items * self.of_item + ranges * self.of_range + self.of_run;
+        calls
+    }
 }
 
 /// What the plan's first call found.

@@ -25,7 +25,13 @@ impl<'w> Engine<'w> {
     pub fn steps(&self) -> Steps {
         let mut options = self.world.options.clone();
         options.holder = self.run.to_string();
-        Steps { job: self.world.job(), options, progress: self.world.progress(), range_objects: 4 }
+        Steps {
+            job: self.world.job(),
+            options,
+            progress: self.world.progress(),
+            range_objects: 4,
+            engine: Default::default(),
+        }
     }
 
     /// One call, and again if it fails. A process that dies takes its call with it.
