@@ -5,10 +5,13 @@
 
 use carnet_localclouds::faults::Hop;
 use carnet_tests::api::{Api, BLOB_API, Door, GCS_API, HELLO};
+use carnet_tests::deployment::{Deployment, FUNCTIONS};
 use carnet_tests::template::{Deployed, Target, Template};
 use carnet_tests::{CLIENT, PROJECT, SERVICE_ACCOUNT, TENANT};
 use carnet_trust::aws::{Decision, Policy, Request, Statement, Values, evaluate};
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Lambda's own work by a function's role, done by the same session as the function's.
 /// (AWS, "Using source function ARN to control function access behavior" lists it.)
@@ -255,5 +258,51 @@ fn what_is_optional_adds_permissions_for_lambda_only() {
             assert!(added.iter().eq(adds.iter()), "{name}: {added:?}");
             assert_eq!(granted(&policies), granted(&plain), "{name} gives the function's own code nothing");
         }
+    }
+}
+
+/// The sync's functions, on all that makes them call: big objects, one that changes while it is copied, a
+/// deletion, a source that turns the plan away.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_of_the_sync_grants_what_its_function_asks_and_no_more() {
+    let variables = [
+        ("CARNET_SYNC_BATCH_OBJECTS", "2"),
+        ("CARNET_SYNC_BATCH_BYTES", "8388608"),
+        ("CARNET_SYNC_RANGE_OBJECTS", "2"),
+    ];
+    let deployment = Deployment::new(&[("SyncDelete", "true")], &variables, Duration::from_secs(60)).await;
+    let stage = &deployment.stage;
+    stage.put("a", "first");
+    stage.put("b", "second");
+    stage.put("big", vec![1; 18_000_000]);
+    let shared = &stage.local.shared;
+    shared.trail.clear();
+
+    let plan = deployment.plan("one", json!({})).await.unwrap();
+    let work = deployment.array(plan["work"].as_str().unwrap()).await;
+    deployment.copy(work.last().unwrap().clone()).await.unwrap();
+    stage.put("big", vec![2; 18_000_000]);
+    for item in work.iter().chain(&deployment.array(plan["big"].as_str().unwrap()).await) {
+        deployment.copy(item.clone()).await.unwrap();
+    }
+    deployment.commit(plan["run"].as_str().unwrap()).await.unwrap();
+    deployment.assert_same().await;
+    std::fs::remove_file(stage.blobs().join("a")).unwrap();
+    let ended = deployment.run("two", json!({})).await.unwrap();
+    assert_eq!(ended["deleted"], 1, "{ended}");
+    stage.fault("google.storage=status:403");
+    let (name, message) = deployment.plan("three", json!({})).await.unwrap_err();
+    assert_eq!(name, "Carnet.Forbidden", "{message}");
+    shared.faults.clear();
+    deployment.assert_same().await;
+
+    for (function, _, role) in FUNCTIONS {
+        let report = deployment.call(function, json!({ "carnet": "doctor" })).await.unwrap();
+        assert_eq!(report["ok"], true, "{function}: {report:#}");
+        let own = format!("carnet-eu-central-1-{function}");
+        let calls = shared.trail.calls().into_iter().filter(|call| call.role == own);
+        let asked: BTreeSet<String> =
+            calls.map(|call| call.action).filter(|action| action != NEEDS_NO_PERMISSION).collect();
+        assert_eq!(asked, granted(&deployment.deployed.policies(role)), "{function}");
     }
 }
