@@ -3,14 +3,15 @@
 //! The function runs end to end under the very policies of the template, and the stand-ins record its calls.
 //! What a role of the sync reaches in the bucket is in `template_sync.rs`.
 
+use carnet_localclouds::Options;
 use carnet_localclouds::faults::Hop;
 use carnet_tests::api::{Api, BLOB_API, Door, GCS_API, HELLO};
 use carnet_tests::deployment::{Deployment, FUNCTIONS};
 use carnet_tests::template::{Deployed, Target, Template};
-use carnet_tests::{CLIENT, PROJECT, SERVICE_ACCOUNT, TENANT};
+use carnet_tests::{BUCKET, CLIENT, PROJECT, SERVICE_ACCOUNT, Stage, TENANT};
 use carnet_trust::aws::{Decision, Policy, Request, Statement, Values, evaluate};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Lambda's own work by a function's role, done by the same session as the function's.
@@ -305,4 +306,43 @@ async fn each_role_of_the_sync_grants_what_its_function_asks_and_no_more() {
             calls.map(|call| call.action).filter(|action| action != NEEDS_NO_PERMISSION).collect();
         assert_eq!(asked, granted(&deployment.deployed.policies(role)), "{function}");
     }
+}
+
+/// Events under its own role: what is new, what is there already, what is big, what is gone. What it asks of
+/// SQS no stand-in of ours records.
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_object_needs_no_more_than_its_role_grants() {
+    let parameters =
+        [("SyncSource", format!("gs://{BUCKET}")), ("SyncGoogleAudience", ways()[1].parameters[1].1.clone())];
+    let deployed = deploy(&parameters, &[]);
+    let policies = deployed.policies("IngestObjectRole");
+    let told = &deployed.properties("IngestObject")["Environment"]["Variables"];
+    let variables =
+        ["CARNET_SYNC_SOURCE", "CARNET_SYNC_DESTINATION", "CARNET_INGEST_INBOX", "CARNET_EVENTS_QUEUE_URL"];
+    let mut function_env: BTreeMap<String, String> = variables
+        .iter()
+        .map(|name| (name.to_string(), told[name].as_str().expect("text").to_owned()))
+        .collect();
+    function_env.insert("CARNET_SPREADING_WINDOW_SECONDS".into(), "0".into());
+    let functions = Some(vec!["ingest-object".to_owned()]);
+    let stage = Stage::with(Options { functions, function_env, ..Options::default() }).await;
+    let role = "carnet-eu-central-1-ingest-object";
+    {
+        let mut world = stage.local.shared.world_mut();
+        world.aws.s3_buckets.insert("carnet-syncbucket".into());
+        world.aws.roles.get_mut(role).expect("a role").policies = policies.clone();
+    }
+    stage.put("small", "first");
+    stage.put("big", vec![1; 18_000_000]);
+    for (name, became) in [("small", "copied"), ("small", "same"), ("big", "copied"), ("none", "gone")] {
+        let event = json!({ "carnet": "ingest", "url": format!("gs://{BUCKET}/{name}") });
+        let output = stage.function("ingest-object").invoke(event.to_string()).await;
+        assert_eq!(output.function_error, None, "{name}: {output:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&output.payload).expect("JSON");
+        assert_eq!(answer[became], 1, "{name}: {answer}");
+    }
+    let calls = stage.local.shared.trail.calls().into_iter().filter(|call| call.role == role);
+    let asked: BTreeSet<String> = calls.map(|call| call.action).collect();
+    assert!(asked.contains("s3:PutObject") && asked.contains("s3:DeleteObject"), "{asked:?}");
+    assert!(asked.is_subset(&granted(&policies)), "{asked:?}");
 }
