@@ -162,7 +162,10 @@ fn copy(env: &Env, faults: &mut Faults) -> Option<CopyOptions> {
     };
     let storage_class = word("CARNET_SYNC_STORAGE_CLASS", keeping::storage_class);
     let kms_key_id = word("CARNET_SYNC_KMS_KEY_ID", keeping::kms_key);
-    let copy = CopyOptions { storage_class, kms_key_id, memory: memory(env), ..CopyOptions::default() };
+    let memory = memory(env);
+    // In one piece an object is one request, in parts it is three more than it has parts.
+    let whole_up_to = (memory / 16).clamp(8 * MIB, 16 * MIB);
+    let copy = CopyOptions { storage_class, kms_key_id, memory, whole_up_to, ..CopyOptions::default() };
     sound.then_some(copy)
 }
 

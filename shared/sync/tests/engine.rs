@@ -137,10 +137,20 @@ async fn a_batch_that_no_worker_finished_is_said_and_nothing_is_deleted() {
     }
     let engine = Engine::new(&world, "execution-1");
     let waves = engine.plan().await.unwrap();
+    // A worker dies, and nobody takes its batch again. It has left a note of what it may have written.
+    world.frail.on("put 0", Break::DieAfter);
+    tokio::select! {
+        biased;
+        () = world.frail.died.notified() => world.frail.revive(),
+        outcome = async { engine.steps().copy(&waves[0][0], &Stop::new()).await } => panic!("{outcome:?}"),
+    }
     for item in &waves[0][1..] {
         engine.copy(item).await.unwrap();
     }
     let summary = engine.commit().await.unwrap();
+    let kept: Vec<_> =
+        world.state_files().await.into_iter().filter(|path| path.starts_with("runs/")).collect();
+    assert_eq!(kept, ["runs/execution-1/begun/00000000.json"], "the next run looks at that batch alone");
     assert_eq!((summary.ending, summary.counts.failed), (Ending::PartlyFailed, 2));
     assert_eq!((summary.counts.copied, summary.counts.not_deleted), (3, 1));
     assert_eq!(Engine::new(&world, "execution-2").all().await.unwrap().ending, Ending::Done);

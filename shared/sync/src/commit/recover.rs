@@ -9,7 +9,7 @@ use crate::lease::Lease;
 use crate::manifest::{Manifest, Root};
 use crate::piece::{Piece, examine, stem};
 use crate::plan::Batch;
-use crate::plan::batch::BEGUN;
+use crate::plan::batch::{BEGUN, RECEIPTS};
 use crate::progress::{Event, Progress};
 use crate::receipt::Receipt;
 use crate::state::RunId;
@@ -75,7 +75,7 @@ async fn left_behind(job: &Job, run: &RunId, held: &HashSet<RunId>) -> Result<BT
             let Some((of, file)) = run_of(&path).filter(|(of, _)| of != run) else { continue };
             let needed = !held.contains(&of);
             let files = left.entry(of).or_default();
-            if needed && file.starts_with("receipts/") && stem(&path)?.is_some() {
+            if needed && file.starts_with(RECEIPTS) && stem(&path)?.is_some() {
                 files.receipts.push(path);
             } else if needed && file.starts_with(BEGUN) {
                 files.begun.push(path);

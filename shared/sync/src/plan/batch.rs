@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The folder of batches that are being copied, in a run's.
 pub(crate) const BEGUN: &str = "begun/";
+/// The folder of receipts, in a run's.
+pub(crate) const RECEIPTS: &str = "receipts/";
 
 /// Where batches are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +81,7 @@ impl Batch {
     }
 
     pub(crate) fn receipts_path(run: &RunId, number: u64) -> String {
-        crate::piece::path(&format!("runs/{run}/receipts/{number:08}"))
+        crate::piece::path(&format!("runs/{run}/{RECEIPTS}{number:08}"))
     }
 }
 

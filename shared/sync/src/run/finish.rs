@@ -1,5 +1,6 @@
 //! The last step: what the copies gave becomes the manifest, the guard is asked, deletions are made.
 
+use crate::commit::sweep::Ended;
 use crate::commit::{self, Deleted, Harvest, Merged, deletions, sweep};
 use crate::copy::BatchReport;
 use crate::cost::{Batches, Calls, Cloud, Estimate, Prices};
@@ -32,6 +33,9 @@ pub struct Copied {
     /// What was asked of the stores for the objects, by the rules.
     #[serde(default)]
     pub calls: Calls,
+    /// Batches of which something failed or was left.
+    #[serde(default)]
+    pub unfinished: Vec<u64>,
 }
 
 /// What `reports/<run>.json` holds.
@@ -65,6 +69,9 @@ pub struct Spent {
 impl Copied {
     /// In any order of batches.
     pub fn add(&mut self, report: BatchReport) {
+        if report.is_unfinished() {
+            self.unfinished.push(report.number);
+        }
         self.counts.add(&report.counts);
         self.calls.add(&report.calls);
         self.receipts.extend(report.receipts);
@@ -166,8 +173,12 @@ impl Finish<'_> {
         decision: Decision,
         merged: Option<Merged>,
     ) -> Result<Concluded> {
-        let Worked { plan, copied: Copied { mut counts, failures, mut calls, receipts }, absorbed, spent } =
-            worked;
+        let Worked {
+            plan,
+            copied: Copied { mut counts, failures, mut calls, receipts, unfinished },
+            absorbed,
+            spent,
+        } = worked;
         self.count_calls(&plan, &receipts, spent.as_ref(), merged.as_ref(), &mut calls);
         let changes = merged.is_some();
         let [digest, deletions_digest] = plan.digests();
@@ -176,6 +187,7 @@ impl Finish<'_> {
         }
         let mut done = absorbed;
         // What failed or was left may have been written all the same: the next run looks.
+        let ended = Ended { run: &plan.run, unfinished: &unfinished };
         if counts.failed == 0 && counts.left == 0 {
             done.push(plan.run.clone());
         }
@@ -213,7 +225,7 @@ impl Finish<'_> {
         let cost = Some(Estimate::of(&calls, Cloud::of(&job.from), self.prices));
         let report = Report { summary, failures, spent, cost };
         job.state.replace_json(&report_path(run), &report).await?;
-        match sweep::sweep(job, self.manifest, &done, self.stop).await {
+        match sweep::sweep(job, self.manifest, &done, &ended, self.stop).await {
             Err(SyncError::LeaseLost) => return Err(SyncError::LeaseLost),
             Err(error) => {
                 tracing::warn!(target: "carnet_sync", %error, "old files of the state stay for now")

@@ -34,10 +34,10 @@ impl Steps {
         let merged = self.merged(run, outcome.ranges).await?;
         self.share_lease(run).await?;
         let mut lease = Lease::resume(&job.state, &job.clock, run, options.lease_term).await?;
-        let Outcome { decision, counts, failures, calls, spent, .. } = outcome.clone();
+        let Outcome { decision, counts, failures, calls, unfinished, spent, .. } = outcome.clone();
         let worked = Worked {
             plan,
-            copied: Copied { counts, failures, calls, receipts: Vec::new() },
+            copied: Copied { counts, failures, calls, unfinished, receipts: Vec::new() },
             absorbed: Begun::load(job, run).await?.absorbed,
             spent: Some(spent),
         };

@@ -50,6 +50,7 @@ pub(super) struct Outcome {
     pub counts: Counts,
     pub failures: Vec<Failure>,
     pub calls: Calls,
+    pub unfinished: Vec<u64>,
     pub spent: Spent,
     pub ranges: u32,
 }
@@ -98,12 +99,12 @@ impl Steps {
         });
         stream::iter(shares.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         spent.engine = Some(self.engine.bills(&spent, items, u64::from(count)));
-        let Copied { counts, failures, calls, .. } = copied;
+        let Copied { counts, failures, calls, unfinished, .. } = copied;
         let entries: Vec<_> = (0..count).map(|range| Entry { step: "merge", run, range }).collect();
         let body = serde_json::to_vec(&entries).map_err(std::io::Error::from)?;
         state.replace(&path, body.into(), "application/json").await?;
         // Last: whoever is called again takes it for the whole.
-        let outcome = Outcome { decision, counts, failures, calls, spent, ranges: count };
+        let outcome = Outcome { decision, counts, failures, calls, unfinished, spent, ranges: count };
         state.replace_json(&Outcome::path(run), &outcome).await?;
         Ok(Gathered { count, ..none })
     }
@@ -133,6 +134,7 @@ impl Steps {
         for number in missing {
             let objects = Batch::load(state, run, number).await?.tasks.len() as u64;
             copied.counts.failed += objects;
+            copied.unfinished.push(number);
             let message = format!("its {objects} objects: no worker came to their end");
             copied.failures.push(Failure { key: format!("batch {number}"), kind: None, message });
         }

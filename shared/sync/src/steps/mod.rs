@@ -76,6 +76,9 @@ struct Begun {
     absorbed: Vec<RunId>,
     /// The digest that somebody has passed.
     passed: Option<PlanDigest>,
+    /// Where the listing is cut while there is no manifest to tell.
+    #[serde(default)]
+    cuts: Vec<String>,
 }
 
 impl Begun {

@@ -6,13 +6,17 @@ use crate::copy::parts_of;
 use crate::error::{Result, SyncError};
 use crate::filter::Filter;
 use crate::lease::Lease;
+use crate::listing::folders;
 use crate::plan::step::{Spread, advance};
-use crate::plan::{PlanDigest, PlanState};
+use crate::plan::{PlanDigest, PlanOptions, PlanState};
 use crate::state::RunId;
 use crate::stop::Stop;
 use carnet_federation::Kind;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
+
+/// From so many parts of the list items are taken together.
+const REGIONS: usize = 64;
 
 /// What there is to be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +85,14 @@ impl Steps {
         let job = &self.job;
         let mut manifest = self.manifest().await?;
         let absorbed = recover(job, &mut manifest, lease, run, &*self.progress).await?;
-        job.state.replace_json(&Begun::path(run), &Begun { absorbed, passed }).await?;
-        let plan = PlanState::begin(run.clone(), began, &manifest, &self.options.plan);
+        // Before there is a manifest, the source's own folders say where its listing can be cut.
+        let cuts = match manifest.root {
+            Some(_) => Vec::new(),
+            None => folders(&*job.source).await?,
+        };
+        let options = PlanOptions { cuts: cuts.clone(), ..self.options.plan.clone() };
+        job.state.replace_json(&Begun::path(run), &Begun { absorbed, passed, cuts }).await?;
+        let plan = PlanState::begin(run.clone(), began, &manifest, &options);
         plan.store(&job.state).await?;
         Ok(plan)
     }
@@ -90,7 +100,9 @@ impl Steps {
     async fn advance(&self, plan: PlanState, stop: &Stop) -> Result<PlanState> {
         let (job, run) = (&self.job, plan.run.clone());
         let manifest = self.manifest().await?;
-        let planning = advance(job, &manifest, &self.options.plan, plan, &job.state, &*self.progress, stop);
+        let cuts = Begun::load(job, &run).await?.cuts;
+        let options = PlanOptions { cuts, ..self.options.plan.clone() };
+        let planning = advance(job, &manifest, &options, plan, &job.state, &*self.progress, stop);
         match planning.await {
             Ok(mut plan) => {
                 plan.planned_at = plan.complete.then(|| job.clock.now());
@@ -121,6 +133,7 @@ impl Steps {
                 None => items.push(whole),
             }
         }
+        let (items, finish) = (spread_out(items), spread_out(finish));
         let state = &self.job.state;
         let [work, last] = ["work.json", "finish.json"].map(|file| format!("runs/{}/{file}", plan.run));
         for (path, items) in [(&work, &items), (&last, &finish)] {
@@ -150,6 +163,14 @@ impl Steps {
     }
 }
 
+/// Workers take items in the order of the list. Names that are neighbours share a part of the bucket, and S3
+/// takes so many requests a second for each ("Best practices design patterns: optimizing Amazon S3
+/// performance"): so those that are taken together come from all over the list.
+fn spread_out(items: Vec<Item>) -> Vec<Item> {
+    let step = items.len().div_ceil(REGIONS).max(1);
+    (0..step).flat_map(|first| items.iter().skip(first).step_by(step)).cloned().collect()
+}
+
 /// Whether calling again cannot help: the run ends here.
 fn is_final(error: &SyncError) -> bool {
     match error {
@@ -158,5 +179,23 @@ fn is_final(error: &SyncError) -> bool {
             error.kind(),
             Some(Kind::Unavailable | Kind::Throttled | Kind::Deadline | Kind::Unauthenticated)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_that_are_taken_together_are_no_neighbours() {
+        let run = RunId::parse("run").unwrap();
+        let item = |batch| Item { run: run.clone(), batch, first_part: None, last_part: None };
+        let spread: Vec<u64> =
+            spread_out((0..640).map(item).collect()).iter().map(|item| item.batch).collect();
+        assert_eq!(spread[..4], [0, 10, 20, 30]);
+        assert_eq!(spread[64..67], [1, 11, 21]);
+        let mut all = spread;
+        all.sort_unstable();
+        assert_eq!(all, (0..640).collect::<Vec<_>>());
     }
 }
