@@ -121,7 +121,8 @@ async fn our_own_message_has_one_object_copied_and_the_doctor_walks_the_way() {
     assert_eq!(names(&copies(&stage).await), ["hello.txt"]);
     let report = invoke(&function, &sample("ingest-object.doctor")).await;
     assert_eq!(report["ok"], true, "{report}");
-    let hops: Vec<&str> = report["hops"].as_array().unwrap().iter().filter_map(|hop| hop["hop"].as_str()).collect();
+    let hops: Vec<&str> =
+        report["hops"].as_array().unwrap().iter().filter_map(|hop| hop["hop"].as_str()).collect();
     assert_eq!(hops, ["mint", "exchange", "list", "write"]);
     // By itself it fails as a whole, and by name.
     let elsewhere = json!({ "carnet": "ingest", "url": "gs://elsewhere/hello.txt" });
@@ -192,7 +193,10 @@ async fn a_deleted_source_is_reported_and_its_copy_stays() {
         let lines = log(&function);
         let gone = lines.iter().find(|line| line["message"] == "deleted at the source; its copy stays");
         let gone = gone.unwrap_or_else(|| panic!("{lines:#?}"));
-        assert_eq!((&gone["object"], &gone["expected"]), (&json!(format!("{}/a", from.place())), &json!(true)));
+        assert_eq!(
+            (&gone["object"], &gone["expected"]),
+            (&json!(format!("{}/a", from.place())), &json!(true))
+        );
         let counted = lines.iter().any(|line| line["Events.DeletedAtSource"] == 1);
         assert!(counted, "{lines:#?}");
         // A denial is no deletion: the message comes again.
@@ -212,10 +216,8 @@ async fn what_is_not_begun_before_the_deadline_comes_again() {
         stage.put(name, "x");
     }
     let function = following_within(&stage, From::Azure, &[], Duration::from_secs(8)).await;
-    let event = batch(&[
-        ("1", From::Azure.event(&stage, "a", false)),
-        ("2", From::Azure.event(&stage, "b", false)),
-    ]);
+    let event =
+        batch(&[("1", From::Azure.event(&stage, "a", false)), ("2", From::Azure.event(&stage, "b", false))]);
     // The bytes of one of them never come.
     stage.fault("azure.blob/carnettest/assets/b=hang");
     let told = invoke(&function, &event).await;
@@ -292,6 +294,34 @@ async fn a_list_becomes_messages_of_which_each_is_followed() {
     assert_eq!(Sqs::count(&sqs.events).await, 0);
     let report = invoke(&function, &sample("ingest-object.doctor")).await;
     assert_eq!((&report["ok"], &report["hops"][4]["hop"]), (&json!(true), &json!("queue")), "{report}");
+}
+
+/// There is time for the first lines only; what is left is a message like any other.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "cargo xtask test runs it: it needs moto"]
+async fn a_list_that_is_too_long_for_one_call_goes_on_in_the_next() {
+    let stage = Stage::new().await;
+    let sqs = Sqs::start().await;
+    let inbox = format!("s3://{S3_BUCKET}/lists");
+    let more = [
+        ("CARNET_INGEST_INBOX", inbox.as_str()),
+        ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+        ("CARNET_EVENTS_QUEUE_URL", &sqs.events.queue_url),
+    ];
+    stage.put("a", "x");
+    write(&stage, "lists/monday.txt", &format!("gs://{BUCKET}/a\n").repeat(250)).await;
+    let hurried = following_within(&stage, From::Google, &more, Duration::from_secs(2)).await;
+    let told = invoke(&hurried, &sample("ingest-object.list")).await;
+    assert_eq!(told["queued"], 100, "{told}");
+    assert_eq!(Sqs::count(&sqs.events).await, 101);
+    let function = following(&stage, From::Google, &more).await;
+    sqs.drain(&function).await;
+    let lines = log(&function);
+    let lists: Vec<&Value> = lines.iter().filter(|line| line["message"] == "a list").collect();
+    let of_the_rest = (lists.len(), &lists[0]["lines"], &lists[0]["sent"]);
+    assert_eq!(of_the_rest, (1, &json!(250), &json!(150)));
+    assert_eq!(names(&copies(&stage).await), ["a"]);
+    assert!(Sqs::take(&sqs.dead).await.is_empty());
 }
 
 async fn write(stage: &Stage, name: &str, text: &str) {

@@ -4,9 +4,9 @@
 use carnet_localclouds::faults::Hop;
 use carnet_localclouds::jwt::{Algorithm, Keys};
 use carnet_localclouds::lambda::Function;
+use carnet_localclouds::push::at_once;
 use carnet_localclouds::push::event_grid::{self, EVENT_GRID_OBJECT, Happened, Schema, Version};
 use carnet_localclouds::push::pubsub::{self, PayloadFormat, notification};
-use carnet_localclouds::push::at_once;
 use carnet_tests::events::{AUDIENCE, PUSH_AUDIENCE, Sqs, answer, invoke, log, sample};
 use carnet_tests::trap::Trap;
 use carnet_tests::{ACCOUNT, BUCKET, CONTAINER, S3_BUCKET, SERVICE_ACCOUNT, Stage, secrecy};
@@ -205,12 +205,17 @@ async fn a_token_that_no_key_bears_out_opens_nothing() {
         ("too long", format!("{good}{}", "A".repeat(20_000)), "token"),
     ] {
         let response = scene.post("/events/azure", &token, blob.clone()).await;
-        let field = if case == "a flipped letter" && scene.field().as_deref() == Some("token") { "token" } else { field };
+        let field = if case == "a flipped letter" && scene.field().as_deref() == Some("token") {
+            "token"
+        } else {
+            field
+        };
         scene.is_refused(response, 401, field, case).await;
     }
     // Two of them: which counts?
     let url = format!("{}/events/azure", scene.door.base_url());
-    let request = scene.stage.client().post(url).bearer_auth(&good).header("Authorization", "Bearer x").body(blob);
+    let request =
+        scene.stage.client().post(url).bearer_auth(&good).header("Authorization", "Bearer x").body(blob);
     scene.is_refused(request.send().await.unwrap(), 401, "token", "two tokens").await;
 }
 
@@ -307,8 +312,10 @@ async fn bodies_are_bounded_and_must_be_events() {
         let response = scene.post("/events/azure", &azure.token().unwrap(), body).await;
         assert_eq!(response.status(), status, "{shown}");
     }
-    let bare = json!({ "message": { "attributes": { "eventType": "OBJECT_FINALIZE" } }, "subscription": "s" });
-    for body in [bare, json!({ "message": "x" }), json!({ "message": { "data": "aGk=", "messageId": "1" } })] {
+    let bare =
+        json!({ "message": { "attributes": { "eventType": "OBJECT_FINALIZE" } }, "subscription": "s" });
+    for body in [bare, json!({ "message": "x" }), json!({ "message": { "data": "aGk=", "messageId": "1" } })]
+    {
         let response = scene.post("/events/google", &google.token().unwrap(), body.to_string()).await;
         assert_eq!(response.status(), 400, "{body}");
     }
@@ -328,7 +335,8 @@ async fn the_handshakes_of_both_schemas_are_answered() {
     let options = |origin: &str| {
         let url = format!("{}/events/azure", scene.door.base_url());
         let request = scene.stage.client().request(Method::OPTIONS, url);
-        let request = if origin.is_empty() { request } else { request.header("WebHook-Request-Origin", origin) };
+        let request =
+            if origin.is_empty() { request } else { request.header("WebHook-Request-Origin", origin) };
         async move { request.send().await.unwrap() }
     };
     let allowed = options("eventgrid.azure.net").await;

@@ -92,9 +92,7 @@ pub(crate) async fn turn(pool: &Arc<Pool>, source: &EventSource) -> io::Result<T
         .map(|(number, message)| json!({ "Id": number.to_string(), "ReceiptHandle": message.receipt_handle }))
         .collect();
     if !done.is_empty() {
-        source
-            .call("DeleteMessageBatch", &json!({ "QueueUrl": source.queue_url, "Entries": done }))
-            .await?;
+        source.call("DeleteMessageBatch", &json!({ "QueueUrl": source.queue_url, "Entries": done })).await?;
     }
     Ok(Turn { received: messages.len(), failed })
 }

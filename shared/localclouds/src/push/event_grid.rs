@@ -26,7 +26,15 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 const RULES: Rules = Rules {
-    pauses: &[seconds(10), seconds(30), seconds(60), seconds(300), seconds(600), seconds(1800), seconds(3600)],
+    pauses: &[
+        seconds(10),
+        seconds(30),
+        seconds(60),
+        seconds(300),
+        seconds(600),
+        seconds(1800),
+        seconds(3600),
+    ],
     is_success: |status| matches!(status.as_u16(), 200..=204),
     is_final: |status| matches!(status.as_u16(), 400 | 401 | 403 | 413),
 };
@@ -155,7 +163,8 @@ impl Subscription {
             .header("WebHook-Request-Rate", "120");
         let Ok(response) = request.send().await else { return false };
         let told = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let origin = told("WebHook-Allowed-Origin").is_some_and(|allowed| allowed == "*" || allowed == ORIGIN);
+        let origin =
+            told("WebHook-Allowed-Origin").is_some_and(|allowed| allowed == "*" || allowed == ORIGIN);
         let rate = told("WebHook-Allowed-Rate")
             .is_some_and(|rate| rate == "*" || rate.parse::<u32>().is_ok_and(|rate| rate > 0));
         response.status().is_success() && origin && rate
@@ -205,12 +214,15 @@ impl Subscription {
         let url = |name: &str| format!("https://{account}.blob.core.windows.net/{container}/{name}");
         let file = |name: &str| format!("https://{account}.dfs.core.windows.net/{container}/{name}");
         let (kind, subject, data) = match happened {
-            Happened::Created => ("Microsoft.Storage.BlobCreated", name, json!({ "api": "PutBlob", "url": url(name) })),
+            Happened::Created => {
+                ("Microsoft.Storage.BlobCreated", name, json!({ "api": "PutBlob", "url": url(name) }))
+            }
             Happened::Deleted => {
                 ("Microsoft.Storage.BlobDeleted", name, json!({ "api": "DeleteBlob", "url": url(name) }))
             }
             Happened::Renamed(to) => {
-                let data = json!({ "api": "RenameFile", "sourceUrl": file(name), "destinationUrl": file(to) });
+                let data =
+                    json!({ "api": "RenameFile", "sourceUrl": file(name), "destinationUrl": file(to) });
                 ("Microsoft.Storage.BlobRenamed", to, data)
             }
         };
