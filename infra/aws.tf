@@ -9,12 +9,28 @@
 # The functions' roles are template.yaml's; the other clouds name them:
 #   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-blob-api
 #   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-gcs-api
+#   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-ingest-object
+#   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-commit
+#   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-copy
+#   arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-plan
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-blob-api
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-gcs-api
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-ingest-object
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-commit
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-copy
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-plan
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-blob-api
 #   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-gcs-api
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-ingest-object
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-commit
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-copy
+#   arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-plan
 #   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-blob-api
 #   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-ingest-object
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-commit
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-copy
+#   arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-plan
 
 # On already is fine: it is adopted. It is never switched off here, for others may rely on it; to
 # give it up without that, `terraform state rm` it.

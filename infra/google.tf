@@ -95,10 +95,58 @@ resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-c
   member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-gcs-api"
 }
 
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-central-1-ingest-object" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-ingest-object"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-central-1-sync-commit" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-commit"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-central-1-sync-copy" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-copy"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-dev-eu-central-1-sync-plan" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-plan"
+}
+
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-central-1-gcs-api" {
   bucket = "carnet-demo-archive"
   role   = "roles/storage.objectViewer"
   member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-gcs-api"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-central-1-ingest-object" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-ingest-object"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-central-1-sync-commit" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-commit"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-central-1-sync-copy" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-copy"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-central-1-sync-plan" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-plan"
 }
 
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-west-1-gcs-api" {
@@ -107,10 +155,58 @@ resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-
   member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-gcs-api"
 }
 
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-west-1-ingest-object" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-ingest-object"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-west-1-sync-commit" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-commit"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-west-1-sync-copy" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-copy"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-prod-eu-west-1-sync-plan" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-plan"
+}
+
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-gcs-api" {
   bucket = "carnet-demo-archive"
   role   = "roles/storage.objectViewer"
   member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-ingest-object" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-ingest-object"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-sync-commit" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-commit"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-sync-copy" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-copy"
+}
+
+resource "google_storage_bucket_iam_member" "carnet-demo-archive-carnet-staging-eu-central-1-sync-plan" {
+  bucket = "carnet-demo-archive"
+  role   = "roles/storage.objectViewer"
+  member = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-plan"
 }
 
 resource "google_storage_bucket_iam_member" "carnet-demo-archive-archive-reader" {

@@ -102,7 +102,39 @@ gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --role 'roles/storage.objectViewer' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-ingest-object' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-commit' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-copy' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-sync-plan' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-gcs-api' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-ingest-object' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-commit' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-copy' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-sync-plan' \
   --role 'roles/storage.objectViewer' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
@@ -110,7 +142,39 @@ gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --role 'roles/storage.objectViewer' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-ingest-object' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-commit' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-copy' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-sync-plan' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-gcs-api' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-ingest-object' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-commit' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-copy' \
+  --role 'roles/storage.objectViewer' \
+  --condition=None
+gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-sync-plan' \
   --role 'roles/storage.objectViewer' \
   --condition=None
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \

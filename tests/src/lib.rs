@@ -5,11 +5,14 @@
 //! trust and count the requests that were made.
 
 pub mod api;
+pub mod deployment;
 pub mod events;
+pub mod machine;
 pub mod refusal;
 pub mod relay;
 pub mod secrecy;
 pub mod template;
+pub mod tool;
 pub mod trap;
 
 use aws_config::{BehaviorVersion, Region};
@@ -368,6 +371,11 @@ google_service_account = "reader"
 [functions.blob-api]
 reads = ["assets"]
 azure_identity = "reader"
+
+[sync]
+from = "archive"
+to = "copies"
+google_provider = "aws-tokens"
 
 # One binary, three ways: its role let in as itself, as a service account, by its signed request.
 [functions.gcs-api]

@@ -71,6 +71,13 @@ impl Deployed {
         found.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
+    /// A state machine's definition as it is sent to Step Functions.
+    pub fn definition(&self, machine: &str) -> Value {
+        let properties = self.properties(machine);
+        let substitutions = properties["DefinitionSubstitutions"].as_object().expect("substitutions");
+        substituted(&properties["Definition"], substitutions)
+    }
+
     /// A role's inline policies; it must have no others.
     pub fn policies(&self, role: &str) -> Vec<Policy> {
         let properties = self.properties(role);
@@ -109,6 +116,25 @@ fn long_form(node: &Yaml<'_>) -> Value {
             Value::Object(Map::from_iter([(name, long_form(inner))]))
         }
         other => panic!("YAML that is not read: {other:?}"),
+    }
+}
+
+/// AWS, "AWS::StepFunctions::StateMachine": `${name}` within a text is that name's value.
+fn substituted(value: &Value, substitutions: &Map<String, Value>) -> Value {
+    match value {
+        Value::String(text) => {
+            let replaced = substitutions.iter().fold(text.clone(), |text, (name, value)| {
+                text.replace(&format!("${{{name}}}"), value.as_str().expect("text"))
+            });
+            assert!(!replaced.contains("${"), "nothing stands for what {replaced} names");
+            json!(replaced)
+        }
+        Value::Array(items) => items.iter().map(|item| substituted(item, substitutions)).collect(),
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            Value::Object(entries.map(|(name, it)| (name.clone(), substituted(it, substitutions))).collect())
+        }
+        plain => plain.clone(),
     }
 }
 
@@ -165,6 +191,18 @@ impl<'a> Resolver<'a> {
                 let chosen = if self.condition(argument[0].as_str().expect("a condition")) { 1 } else { 2 };
                 self.resolve(&argument[chosen])
             }
+            "Fn::FindInMap" => {
+                let key = |index: usize| self.resolve(&argument[index]).expect("a key");
+                let (map, first, second) = (key(0), key(1), key(2));
+                let path = [&map, &first, &second].map(|key| key.as_str().expect("text"));
+                let found = path.iter().try_fold(&self.template["Mappings"], |map, key| map.get(key));
+                Some(found.unwrap_or_else(|| panic!("no mapping {path:?}")).clone())
+            }
+            "Fn::Select" => {
+                let index: usize =
+                    text(&argument[0]).as_str().and_then(|i| i.parse().ok()).expect("an index");
+                Some(self.resolve(&argument[1])?[index].clone())
+            }
             "Fn::Split" => {
                 let whole = self.resolve(&argument[1]).expect("text");
                 let separator = argument[0].as_str().expect("a separator");
@@ -184,24 +222,46 @@ impl<'a> Resolver<'a> {
             "AWS::Partition" => json!("aws"),
             "AWS::URLSuffix" => json!("amazonaws.com"),
             parameter if self.parameters.contains_key(parameter) => self.parameters[parameter].clone(),
-            resource => json!(self.physical_name(resource)),
+            resource => json!(self.identifier(resource)),
         })
+    }
+
+    /// What `Ref` gives: for most their name.
+    fn identifier(&self, resource: &str) -> String {
+        let (name, Target { region, account, .. }) = (self.physical_name(resource), self.target);
+        match self.template["Resources"][resource]["Type"].as_str().expect("a type") {
+            "AWS::SQS::Queue" => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
+            "AWS::StepFunctions::StateMachine" => self.attribute(&format!("{resource}.Arn")),
+            // Its name is CloudFormation's own.
+            "AWS::S3::Bucket" => format!("{}-{}", self.target.stack, resource.to_lowercase()),
+            _ => name,
+        }
     }
 
     /// Its own name where it has one, else the logical one.
     fn physical_name(&self, resource: &str) -> String {
         let properties = &self.template["Resources"][resource]["Properties"];
         assert!(properties.is_object(), "there is no {resource}");
-        let names = ["RoleName", "FunctionName", "LogGroupName"];
+        let names = ["RoleName", "FunctionName", "LogGroupName", "QueueName", "StateMachineName", "Name"];
         let name = names.iter().find_map(|property| self.resolve(properties.get(property)?));
         name.map_or_else(|| resource.to_owned(), |name| name.as_str().expect("a name").to_owned())
     }
 
     fn attribute(&self, path: &str) -> String {
         let (resource, attribute) = path.split_once('.').expect("Resource.Attribute");
-        assert_eq!(attribute, "Arn", "{path}");
         let (name, Target { region, account, .. }) = (self.physical_name(resource), self.target);
-        match self.template["Resources"][resource]["Type"].as_str().expect("a type") {
+        let kind = self.template["Resources"][resource]["Type"].as_str().expect("a type");
+        if (kind, attribute) == ("AWS::SQS::Queue", "QueueName") {
+            return name;
+        }
+        assert_eq!(attribute, "Arn", "{path}");
+        match kind {
+            "AWS::S3::Bucket" => format!("arn:aws:s3:::{}", self.identifier(resource)),
+            "AWS::SQS::Queue" => format!("arn:aws:sqs:{region}:{account}:{name}"),
+            "AWS::Events::Rule" => format!("arn:aws:events:{region}:{account}:rule/{name}"),
+            "AWS::StepFunctions::StateMachine" => {
+                format!("arn:aws:states:{region}:{account}:stateMachine:{name}")
+            }
             "AWS::IAM::Role" => format!("arn:aws:iam::{account}:role/{name}"),
             "AWS::Serverless::Function" => format!("arn:aws:lambda:{region}:{account}:function:{name}"),
             "AWS::Logs::LogGroup" => format!("arn:aws:logs:{region}:{account}:log-group:{name}:*"),

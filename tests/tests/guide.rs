@@ -336,6 +336,7 @@ fn variables_that_are_named_are_read_and_those_of_ours_that_are_read_are_named()
     let configuration = page("docs/configuration.md");
     let sections = [
         "## Places (functions)",
+        "## Sync and events (functions)",
         "## The way to Azure",
         "## The way to Google",
         "## Buckets of S3",

@@ -8,12 +8,8 @@ use carnet_federation::http::Http;
 use carnet_federation::mint::AwsSession;
 use carnet_objects::conformance::sink::{SinkAbility, run};
 use carnet_objects::s3::{S3Bucket, S3Settings};
-use std::process::Stdio;
+use carnet_tests::tool::{Server, tool};
 use std::sync::Arc;
-use std::time::Duration;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 const BUCKET: &str = "carnet-conformance";
 const ID: &str = "AKIACONFORMANCE";
@@ -71,18 +67,8 @@ async fn the_sink_conforms_on_rclone() {
         .args(["serve", "s3", "--addr", "127.0.0.1:0", "--auth-key", &format!("{ID},{SECRET}")])
         .arg("--config=/dev/null")
         .arg(folder.path());
-    let mut server = Server::start(command, "Starting s3 server on [").await;
-    server.folder = Some(folder);
+    let server = Server::start(command, "Starting s3 server on [").await;
     run(Arc::new(bucket(&server).await), RCLONE_LACKS).await;
-}
-
-fn tool(variable: &str, name: &str) -> Command {
-    let Some(program) = std::env::var_os(variable) else {
-        panic!(
-            "{variable} is not set: run `cargo xtask test --only s3_servers`, which installs {name} and sets it"
-        )
-    };
-    Command::new(program)
 }
 
 async fn bucket(server: &Server) -> S3Bucket {
@@ -97,38 +83,4 @@ async fn bucket(server: &Server) -> S3Bucket {
     let endpoint = Some(server.url.parse().unwrap());
     let settings = S3Settings { endpoint, ..S3Settings::default() };
     S3Bucket::new(&http, &session, &settings, BUCKET).unwrap()
-}
-
-/// A running server: ends with the test.
-struct Server {
-    /// Without a slash at the end.
-    url: String,
-    _process: Child,
-    folder: Option<TempDir>,
-}
-
-impl Server {
-    /// Waits until it says where it listens: the URL that follows `says`.
-    async fn start(mut command: Command, says: &'static str) -> Self {
-        let mut process = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some((_, url)) = line.split_once(says) {
-                    return url.trim_matches([']', '/', ' ']).to_owned();
-                }
-            }
-            panic!("the server ended before it listened");
-        };
-        let url = tokio::time::timeout(Duration::from_secs(120), listening).await;
-        let url = url.expect("the server says where it listens");
-        // Its log goes on for as long as it runs; unread, it would block.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { url, _process: process, folder: None }
-    }
 }

@@ -22,6 +22,10 @@ fn logical(function: &str) -> &'static str {
     match function {
         "blob-api" => "BlobApi",
         "gcs-api" => "GcsApi",
+        "sync-plan" => "SyncPlan",
+        "sync-copy" => "SyncCopy",
+        "sync-commit" => "SyncCommit",
+        "ingest-object" => "IngestObject",
         other => panic!("{other} is not in the template"),
     }
 }
@@ -89,7 +93,7 @@ fn each_function(kind: ProviderKind, check: impl Fn(&Deployment, &str, &Deployed
             count += 1;
         }
     }
-    assert_eq!(count, 8, "two functions, in three stages, one of them in two regions");
+    assert_eq!(count, 24, "six functions, in three stages, one of them in two regions");
 }
 
 #[test]
@@ -154,13 +158,13 @@ fn containers(config: &Config, function: &str) -> Vec<plan::Container> {
 }
 
 #[test]
-fn google_lets_in_what_gcs_api_presents_and_lets_it_read() {
+fn google_lets_in_what_each_function_presents_and_lets_it_read() {
     for kind in BOTH {
         each_function(kind, |deployment, function, deployed, plan| {
-            if function != "gcs-api" {
+            if function == "blob-api" {
                 return;
             }
-            let variables = &deployed.properties("GcsApi")["Environment"]["Variables"];
+            let variables = &deployed.properties(logical(function))["Environment"]["Variables"];
             let google = plan.google.as_ref().expect("google");
             let audience = variables["CARNET_GOOGLE_AUDIENCE"].as_str().expect("an audience");
             let (pool, id) = audience.rsplit_once("/providers/").expect("a provider");
@@ -168,7 +172,8 @@ fn google_lets_in_what_gcs_api_presents_and_lets_it_read() {
             assert_eq!(google.providers[id].kind, kind);
             assert_eq!(google.providers[id].account, deployment.config.aws.account);
 
-            let role = deployed.outputs["GcsApiRoleArn"]["Value"].as_str().expect("an ARN");
+            let output = format!("{}RoleArn", logical(function));
+            let role = deployed.outputs[&output]["Value"].as_str().expect("an ARN");
             let subject = match kind {
                 ProviderKind::Oidc => role.to_owned(),
                 ProviderKind::Aws => {
@@ -192,7 +197,8 @@ fn functions_are_given_what_the_configuration_says_of_them() {
     for kind in BOTH {
         each_function(kind, |deployment, function, deployed, _| {
             let variables = &deployed.properties(logical(function))["Environment"]["Variables"];
-            let told = deployment.config.environment(&deployment.config.functions[function]);
+            let bucket = format!("{}-syncbucket", deployment.config.aws.stack);
+            let told = deployment.config.function_environment(function, Some(&bucket));
             assert!(told.len() >= 3, "{told:?}");
             for (name, value) in told {
                 assert_eq!(variables[&name], value, "{function}: {name}");
@@ -252,47 +258,66 @@ fn names_of_every_stage_and_region_fit() {
 
 /// The template's head says so.
 #[test]
-fn forty_characters_are_left_for_the_stack() {
+fn thirty_five_characters_are_left_for_the_stack() {
     let mut config = only_aws();
     config.aws.region = REGIONS[1].to_owned();
-    config.aws.stack = "s".repeat(40);
-    let fits = |config: &Config, function| config.role_name(function).len() <= MAX_ROLE_NAME;
-    for function in FUNCTIONS.map(|function| function.name) {
-        assert!(fits(&config, function));
+    let roles = |config: &Config| -> Vec<String> {
+        let deployed = deploy(config, &[("EventsAudiences", "a"), ("EventsSubjects", "s")]);
+        let names =
+            deployed.of_type("AWS::IAM::Role").map(|(_, role)| role["RoleName"].as_str().map(str::to_owned));
+        names.collect::<Option<_>>().expect("each has a name of its own")
+    };
+    config.aws.stack = "s".repeat(35);
+    for role in roles(&config) {
+        assert!(role.len() <= MAX_ROLE_NAME, "{role}");
+    }
+    for function in config.functions.keys() {
         let identity = config.google_identity(function).map(|identity| identity.expect("let in"));
         assert!(identity.is_none_or(|identity| identity.subject.len() <= MAX_SUBJECT_BYTES));
     }
     config.aws.stack.push('s');
-    assert!(!FUNCTIONS.iter().all(|function| fits(&config, function.name)));
+    assert!(roles(&config).iter().any(|role| role.len() > MAX_ROLE_NAME));
 }
 
 #[test]
-fn each_cloud_s_half_stands_alone_and_half_a_half_is_refused() {
+fn each_part_stands_alone_and_half_a_part_is_refused() {
     let config = only_aws();
     let given = rendered(&config, "carnet");
-    let only = |half: usize| -> Vec<(&str, &str)> {
-        let names: Vec<&str> = FUNCTIONS[half].parameters.iter().map(|(_, parameter)| *parameter).collect();
+    let only = |part: usize| -> Vec<(&str, &str)> {
+        let names: Vec<&str> = FUNCTIONS[part].parameters.iter().map(|(_, parameter)| *parameter).collect();
         given
             .iter()
             .filter(|(name, _)| names.contains(&name.as_str()))
             .map(|(n, v)| (n.as_str(), v.as_str()))
             .collect()
     };
-    for (here, there, path) in [(0, 1, "/azure/"), (1, 0, "/gcs/")] {
+    /// How the names of a part's resources begin.
+    const PARTS: [&[&str]; 3] = [&["BlobApi"], &["GcsApi"], &["Sync", "Ingest", "Event", "Inbox"]];
+    for (here, path) in [Some("/azure/"), Some("/gcs/"), None].into_iter().enumerate() {
         let deployed = deploy_with(&config, &only(here));
         assert_eq!(deployed.refusals, Vec::<String>::new());
-        let absent = logical(FUNCTIONS[there].name);
-        assert!(
-            deployed.resources.keys().chain(deployed.outputs.keys()).all(|name| !name.starts_with(absent))
-        );
+        let mut absent =
+            PARTS.iter().enumerate().filter(|(part, _)| *part != here).flat_map(|(_, part)| *part);
+        let mut names = deployed.resources.keys().chain(deployed.outputs.keys());
+        assert!(names.all(|name| !absent.any(|other| name.starts_with(other))));
+        let Some(path) = path else {
+            assert!(!deployed.resources.contains_key("Api"), "an API without methods is refused");
+            continue;
+        };
         let paths = deployed.properties("Api")["DefinitionBody"]["paths"].as_object().expect("paths");
         assert_eq!(paths.len(), 2);
         assert!(paths.keys().all(|name| name.starts_with(path)), "{paths:?}");
     }
     let refused = |parameters: &[(&str, &str)]| deploy_with(&config, parameters).refusals;
-    assert_eq!(refused(&[]), ["Give Places, GooglePlaces, or both"]);
+    assert_eq!(refused(&[]), ["Give Places, GooglePlaces or SyncSource, or several"]);
     assert_eq!(refused(&[("Places", "a=azure://b/c")]), ["Places need TenantId and ClientId"]);
     assert_eq!(refused(&[("GooglePlaces", "a=gs://b")]), ["GooglePlaces need GoogleAudience"]);
+    let whole_sync = ["SyncSource needs TenantId and SyncClientId, or SyncGoogleAudience"];
+    assert_eq!(refused(&[("SyncSource", "gs://b")]), whole_sync);
+    assert_eq!(refused(&[("SyncSource", "azure://b/c"), ("TenantId", "t")]), whole_sync);
+    let mut door_alone = only(1);
+    door_alone.extend([("EventsAudiences", "a"), ("EventsSubjects", "s")]);
+    assert_eq!(refused(&door_alone), ["EventsAudiences need SyncSource and EventsSubjects"]);
     let mut subnet_alone = only(0);
     subnet_alone.push(("SubnetIds", "subnet-0a"));
     assert_eq!(refused(&subnet_alone), ["SubnetIds and SecurityGroupIds go together"]);
@@ -333,7 +358,8 @@ fn what_is_asked_for_reaches_every_resource_it_concerns() {
         ("XRay", "on"),
         ("LogRetentionDays", "365"),
     ];
-    let (bare, full) = (deploy(&config, &[]), deploy(&config, &asked));
+    let door = [("EventsAudiences", "a"), ("EventsSubjects", "s")];
+    let (bare, full) = (deploy(&config, &door), deploy(&config, &[&door[..], &asked].concat()));
     let check = |kind: &str, count: usize, property: &str, expected: Value| {
         let found: Vec<_> = full.of_type(kind).collect();
         assert_eq!(found.len(), count, "{kind}");
@@ -342,15 +368,19 @@ fn what_is_asked_for_reaches_every_resource_it_concerns() {
             assert_ne!(bare.properties(name)[property], expected, "{name}: {property} is there unasked");
         }
     };
-    check("AWS::IAM::Role", 2, "PermissionsBoundary", boundary.into());
-    check("AWS::Logs::LogGroup", 3, "KmsKeyId", key.into());
-    check("AWS::Logs::LogGroup", 3, "RetentionInDays", "365".into());
-    check("AWS::Serverless::Function", 2, "KmsKeyArn", key.into());
-    check("AWS::Serverless::Function", 2, "Tracing", "Active".into());
+    // Of seven functions, the state machine and its schedule.
+    check("AWS::IAM::Role", 9, "PermissionsBoundary", boundary.into());
+    // Of seven functions, the state machine and the API.
+    check("AWS::Logs::LogGroup", 9, "KmsKeyId", key.into());
+    check("AWS::Logs::LogGroup", 9, "RetentionInDays", "365".into());
+    check("AWS::Serverless::Function", 7, "KmsKeyArn", key.into());
+    check("AWS::Serverless::Function", 7, "Tracing", "Active".into());
+    let traced = serde_json::json!({ "Enabled": true });
+    check("AWS::StepFunctions::StateMachine", 1, "TracingConfiguration", traced);
     let network =
         serde_json::json!({ "SubnetIds": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0a"] });
-    check("AWS::Serverless::Function", 2, "VpcConfig", network);
-    check("AWS::CloudWatch::Alarm", 9, "AlarmActions", serde_json::json!([topic]));
+    check("AWS::Serverless::Function", 7, "VpcConfig", network);
+    check("AWS::CloudWatch::Alarm", 20, "AlarmActions", serde_json::json!([topic]));
     check("AWS::Serverless::Api", 1, "TracingEnabled", true.into());
 }
 
@@ -372,7 +402,7 @@ fn the_access_log_is_json_and_says_nothing_that_a_header_or_query_does() {
 
 #[test]
 fn alarms_watch_metrics_that_exist_and_name_rows_that_exist() {
-    let deployed = deploy(&only_aws(), &[]);
+    let deployed = deploy(&only_aws(), &[("EventsAudiences", "a"), ("EventsSubjects", "s")]);
     let page = std::fs::read_to_string(repository().join("docs/troubleshooting.md")).expect("the page");
     let anchors: BTreeSet<String> = page
         .lines()
@@ -382,9 +412,14 @@ fn alarms_watch_metrics_that_exist_and_name_rows_that_exist() {
             kept.collect::<String>().to_lowercase().replace(' ', "-")
         })
         .collect();
-    let ours: BTreeSet<String> = [Kind::Refused, Kind::Forbidden, Kind::NotConfigured, Kind::Throttled]
+    let mut ours: BTreeSet<String> = [Kind::Refused, Kind::Forbidden, Kind::NotConfigured, Kind::Throttled]
         .map(|kind| format!("Errors.{kind}"))
         .into();
+    ours.insert("SyncRuns".to_owned());
+    let functions: Vec<&str> = deployed
+        .of_type("AWS::Serverless::Function")
+        .filter_map(|(_, function)| function["FunctionName"].as_str())
+        .collect();
     let mut watched = BTreeSet::new();
     for (name, alarm) in deployed.of_type("AWS::CloudWatch::Alarm") {
         let description = alarm["AlarmDescription"].as_str().expect("a description");
@@ -394,7 +429,7 @@ fn alarms_watch_metrics_that_exist_and_name_rows_that_exist() {
             if metric["Namespace"] == "Carnet" {
                 let function = metric["Dimensions"][0]["Value"].as_str().expect("a function");
                 assert_eq!(metric["Dimensions"][0]["Name"], "Function");
-                assert!(["carnet-blob-api", "carnet-gcs-api"].contains(&function), "{function}");
+                assert!(functions.contains(&function), "{function}");
                 watched.insert(metric["MetricName"].as_str().expect("a name").to_owned());
             }
         }

@@ -86,7 +86,7 @@ impl Door {
         let queued = messages.len();
         if queued > 0 {
             self.queue.send(messages).await?;
-            metrics::count("Events.Queued", u32::try_from(queued).unwrap_or(u32::MAX));
+            metrics::count("Events.Queued", "Count", queued as u64);
         }
         tracing::info!(issuer, subject, queued, of_no_concern, "events");
         Ok(answer::accepted())
@@ -169,7 +169,7 @@ impl Function for Door {
                     status
                 }
             };
-            metrics::count("Events.TurnedAway", 1);
+            metrics::count("Events.TurnedAway", "Count", 1);
             Ok(answer::problem(status))
         })
     }

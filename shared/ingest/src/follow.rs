@@ -185,7 +185,7 @@ impl Followed {
             ("Events.Failed", failed),
         ] {
             if count > 0 {
-                metrics::count(name, count);
+                metrics::count(name, "Count", u64::from(count));
             }
         }
     }

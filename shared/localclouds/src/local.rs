@@ -133,6 +133,10 @@ pub struct Options {
     pub functions: Option<Vec<String>>,
     /// For every function, stronger than what is set otherwise.
     pub function_env: BTreeMap<String, String>,
+    /// Of every function.
+    pub timeout: Option<Duration>,
+    /// How many environments of each function may run side by side.
+    pub concurrency: Option<usize>,
     /// Gets every line the functions write.
     pub log_sink: Option<LogSink>,
     /// Whether the API checks its callers' SigV4.

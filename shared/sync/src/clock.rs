@@ -46,7 +46,8 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     at.format(&Rfc3339).unwrap_or_else(|_| "1970-01-01T00:00:00Z".to_owned())
 }
 
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+/// A moment as RFC 3339 writes it.
+pub fn parse(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
 }
 

@@ -54,9 +54,17 @@ pub struct RunId(String);
 
 impl RunId {
     pub fn new(now: SystemTime) -> Self {
-        let stamp: String =
-            crate::clock::rfc3339(now).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        Self(format!("{stamp}-{:08x}", fastrand::u32(..)))
+        Self(format!("{}-{:08x}", Self::stamp(now), fastrand::u32(..)))
+    }
+
+    /// Of the run that an engine calls so: always the same for the same beginning and name.
+    pub fn of_execution(began: SystemTime, name: &str) -> Self {
+        let digest = crate::text::hex(&Sha256::digest(name.as_bytes())[..4]);
+        Self(format!("{}-{digest}", Self::stamp(began)))
+    }
+
+    fn stamp(at: SystemTime) -> String {
+        crate::clock::rfc3339(at).chars().filter(|c| c.is_ascii_alphanumeric()).collect()
     }
 
     /// As an engine calls it, e.g. by an execution's name: letters, digits, `-` and `_`.

@@ -1,7 +1,7 @@
 //! `carnet.toml`: what follows from it, and that everything wrong is said at once.
 
 use carnet_trust::aws::{Decision, Request, evaluate};
-use carnet_trust::config::{AzureCloud, Config, Place};
+use carnet_trust::config::{AzureCloud, Config, Place, Sync};
 
 const EXAMPLE: &str = include_str!("../../../carnet.toml");
 const ISSUER: &str = "https://6f9d.tokens.sts.global.api.aws";
@@ -153,8 +153,9 @@ fn the_example_says_whom_google_lets_in_and_where() {
         |name: &str| format!("principal://iam.googleapis.com/{pool}/subject/{}", config.role_arn(name));
     let account = "archive-reader@carnet-demo.iam.gserviceaccount.com";
     let grants = config.google_grants();
-    let readers = [format!("serviceAccount:{account}"), member("gcs-api")];
-    assert_eq!(grants.buckets["carnet-demo-archive"], readers.into());
+    let functions = ["gcs-api", "sync-plan", "sync-copy", "sync-commit", "ingest-object"].map(member);
+    let readers = functions.into_iter().chain([format!("serviceAccount:{account}")]).collect();
+    assert_eq!(grants.buckets["carnet-demo-archive"], readers);
     assert_eq!(grants.service_accounts[account], [member("operator")].into());
     assert_eq!(config.proof_audiences(&config.functions["gcs-api"]), [google.audience("aws-tokens")]);
     let both = config.proof_audiences(&config.instances["operator"]);
@@ -268,6 +269,47 @@ fn the_twenty_first_user_of_an_identity_is_a_fault() {
 fn a_function_and_an_instance_cannot_share_a_name() {
     let faults = faults("[instances.operator]", "[instances.blob-api]");
     assert_eq!(faults, [(line("[instances.operator]"), "instances.blob-api".to_owned())]);
+}
+
+#[test]
+fn the_sync_is_stated_once_and_each_of_its_functions_reads_as_it_says() {
+    let config = example();
+    let sync = config.sync.as_ref().expect("[sync]");
+    assert_eq!((sync.from.as_str(), sync.to.as_str()), ("archive", "archive"));
+    for name in Sync::FUNCTIONS {
+        let principal = &config.functions[name];
+        assert_eq!(principal.reads, ["archive"], "{name}");
+        assert_eq!(config.proof_audiences(principal).len(), 1, "{name}");
+        let told = config.function_environment(name, Some("bucket"));
+        assert_eq!(told["CARNET_SYNC_SOURCE"], "gs://carnet-demo-archive");
+        assert_eq!(told["CARNET_SYNC_DESTINATION"], "s3://bucket/archive");
+        assert!(!told.contains_key("CARNET_PLACES"), "{name} is told one pair");
+    }
+    let defaults = Config::parse(&EXAMPLE.replace("to = \"archive\"\n", "")).unwrap();
+    assert_eq!(defaults.sync.expect("[sync]").to, "copies");
+}
+
+#[test]
+fn what_is_wrong_with_the_sync_is_said_once_where_it_stands() {
+    let rows = [
+        ("from = \"archive\"\n", "", vec![("[sync]", "sync.from")]),
+        ("from = \"archive\"", "from = \"nowhere\"", vec![("from = ", "sync.from")]),
+        ("from = \"archive\"", "from = \"assets\"", vec![("[sync]", "sync.azure_identity")]),
+        ("to = \"archive\"", "to = \"/archive\"", vec![("to = ", "sync.to")]),
+        ("to = \"archive\"", "to = \".carnet-inbox\"", vec![("to = ", "sync.to")]),
+        ("to = \"archive\"", "delete = \"true\"", vec![("to = ", "sync.delete")]),
+        (
+            "[functions.gcs-api]",
+            "[functions.sync-copy]",
+            vec![("[functions.gcs-api]", "functions.sync-copy")],
+        ),
+    ];
+    for (from, to, expected) in rows {
+        let expected: Vec<_> = expected.iter().map(|(at, field)| (line(at), (*field).to_owned())).collect();
+        let mut found = faults(from, to);
+        found.retain(|(_, field)| !field.starts_with("local."));
+        assert_eq!(found, expected, "{to}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The documents of a configuration: what is in the repository, what they read back as, what they run.
 
 use carnet_trust::aws::{Effect, OneOrMany, Operator, Policy, Statement, Values};
-use carnet_trust::config::Config;
+use carnet_trust::config::{Config, Sync};
 use carnet_trust::render::{Document, Kind, render};
 use hcl::eval::{Context, Evaluate as _};
 use hcl::{Block, Body, Expression, Value};
@@ -191,7 +191,8 @@ fn the_grants_in_terraform_are_those_of_the_configuration() {
     }
     assert_eq!(written("google_storage_bucket_iam_member"), readers);
     assert_eq!(written("google_service_account_iam_member"), users);
-    assert_eq!((readers.len(), users.len()), (5, 4));
+    // Five functions in four deployments, and the service account.
+    assert_eq!((readers.len(), users.len()), (21, 4));
     let providers: Vec<&str> =
         blocks(&body, "google_iam_workload_identity_pool_provider").map(|(id, _)| id).collect();
     assert_eq!(providers, ["aws-roles", "aws-roles-210987654321", "aws-tokens", "aws-tokens-210987654321"]);
@@ -377,10 +378,47 @@ fn a_stage_s_parameters_are_those_of_its_account() {
 fn without_stages_the_parameters_are_named_like_the_stack_and_only_of_what_is_read() {
     let start = EXAMPLE.find("[stages.dev]").expect("stages");
     let end = EXAMPLE.find("[azure]").expect("azure");
-    let text_of = |text: String| text.replace("reads = [\"archive\"]", "reads = []");
+    let text_of = |text: String| {
+        let binaries = Sync::FUNCTIONS.map(|name| format!("{name} = \"target/debug/{name}\"\n"));
+        let text = binaries.iter().fold(text.replace(&sync_of(EXAMPLE), ""), |text, it| text.replace(it, ""));
+        text.replace("reads = [\"archive\"]", "reads = []")
+    };
     let config = parsed(&text_of(format!("{}{}", &EXAMPLE[..start], &EXAMPLE[end..])));
     let parameters = text(&config, "parameters/carnet.yaml");
     assert!(parameters.contains("\nPlaces: ") && !parameters.contains("Google"), "{parameters}");
+}
+
+/// Its section, and what is said of the next one.
+fn sync_of(text: &str) -> String {
+    let (start, end) = (text.find("[sync]").expect("a sync"), text.find("[instances.").expect("instances"));
+    text[start..end].to_owned()
+}
+
+#[test]
+fn the_sync_s_parameters_are_its_own_and_what_is_of_a_cloud_is_said_once() {
+    let parameters = text(&two_accounts(), "parameters/prod.yaml");
+    let has = |line: &str| parameters.lines().any(|it| it == line);
+    assert!(
+        has("SyncSource: \"gs://carnet-demo-archive\"") && has("SyncPrefix: \"archive\""),
+        "{parameters}"
+    );
+    let of_prod = |line: &str| line.starts_with("SyncGoogleAudience: ") && line.contains("-210987654321\"");
+    assert!(parameters.lines().any(of_prod), "{parameters}");
+    assert!(!parameters.contains("none of the template's"), "{parameters}");
+
+    let from_azure = EXAMPLE.replace(
+        "from = \"archive\"\nto = \"archive\"\ngoogle_provider = \"aws-tokens\"",
+        "from = \"assets\"\nazure_identity = \"other-reader\"",
+    );
+    let other = "[azure.identities.other-reader]\nclient_id = \"cccccccc-1111-4222-8333-444444444444\"\nobject_id = \"dddddddd-1111-4222-8333-444444444444\"\n\n[google]";
+    let config = parsed(&from_azure.replacen("[google]", other, 1));
+    let parameters = text(&config, "parameters/dev.yaml");
+    let lines = |name: &str| parameters.lines().filter(|line| line.starts_with(&format!("{name}: "))).count();
+    for name in ["TenantId", "AzureCloud", "ExchangeAudience", "ClientId", "SyncClientId", "SyncSource"] {
+        assert_eq!(lines(name), 1, "{name}: {parameters}");
+    }
+    assert!(parameters.contains("\nSyncClientId: \"cccccccc"), "{parameters}");
+    assert_eq!(lines("SyncGoogleAudience"), 0, "{parameters}");
 }
 
 #[test]

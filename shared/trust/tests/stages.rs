@@ -57,7 +57,8 @@ fn three_stages_in_two_regions_keep_to_every_limit() {
             deployment.config.federated_credentials("https://issuer.example")["asset-reader"].clone(),
         );
     }
-    assert_eq!((roles.len(), credentials.len()), (18, 12));
+    // Two functions of the API, four of the sync, an instance; two of them go to Azure.
+    assert_eq!((roles.len(), credentials.len()), (42, 12));
     assert_eq!(carnet_trust::entra::validate(&credentials), []);
 }
 
@@ -96,7 +97,8 @@ fn a_role_name_is_too_long_in_the_stage_and_region_where_it_is() {
     let long = format!("carnet-{}", "x".repeat(40));
     let found = faults(&with(&STAGES.replace("carnet-staging", &long)));
     let fields: Vec<&str> = found.iter().map(|fault| fault.field.as_str()).collect();
-    assert_eq!(fields, ["functions.blob-api", "functions.gcs-api", "instances.operator"]);
+    assert_eq!(fields, ["functions.blob-api", "functions.gcs-api", "sync", "instances.operator"]);
+    assert!(found[2].problem.contains("-ingest-object"), "the longest of its functions: {}", found[2]);
     assert!(found.iter().all(|fault| fault.fix.contains("stages.staging.stack")), "{found:?}");
     assert!(found[0].problem.contains("eu-central-1"), "the longest of its regions: {}", found[0]);
 }
@@ -107,6 +109,12 @@ fn twenty_credentials_are_counted_over_stages_and_regions() {
     assert!(Config::parse(&with(&format!("{STAGES}\n{two_more}"))).is_ok(), "two users in ten deployments");
     let eleven = two_more.replace("\"eu-west-3\"", "\"eu-west-3\", \"us-east-1\"");
     assert_eq!(fields(&with(&format!("{STAGES}\n{eleven}"))), ["instances.operator.azure_identity"]);
+    // Four functions of a sync from Azure in six deployments: too many for any identity.
+    let sync = "from = \"archive\"\nto = \"archive\"\ngoogle_provider = \"aws-tokens\"";
+    let text = with(STAGES).replace(sync, "from = \"assets\"\nazure_identity = \"asset-reader\"");
+    let found = faults(&text);
+    assert_eq!(found[0].field, "sync.azure_identity");
+    assert!(found[0].fix.contains("an identity of their own"), "{}", found[0]);
 }
 
 #[test]
@@ -137,7 +145,7 @@ fn what_is_wrong_with_stages_is_said_where_it_stands() {
 #[test]
 fn in_lambda_the_session_counts_towards_googles_127_bytes() {
     let own = "mapping = { \"google.subject\" = \"assertion.arn\" }";
-    let text = with(&STAGES.replace("carnet-staging", &format!("carnet-{}", "x".repeat(35))))
+    let text = with(&STAGES.replace("carnet-staging", &format!("carnet-{}", "x".repeat(28))))
         .replace("google_provider = \"aws-tokens\"", "google_provider = \"aws-roles\"")
         .replace("type = \"aws\"\n# mapping", &format!("type = \"aws\"\n{own}\n# mapping"));
     let found = faults(&text);

@@ -3,6 +3,7 @@
 use super::exports::quoted;
 use crate::console::{HEADING, QUIET, write_fields};
 use carnet_localclouds::State;
+use carnet_trust::config::Sync;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -13,7 +14,9 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
     let accounts: Vec<_> = state.azure.blob.iter().map(|(name, url)| (format!("Blob {name}"), url)).collect();
     let buckets = state.google.buckets.join(", ");
     let storage = format!("{}  {QUIET}{buckets}{QUIET:#}", state.google.storage);
-    let functions: Vec<_> = state.functions.iter().map(|(name, url)| (format!("API {name}"), url)).collect();
+    // The sync's functions answer no caller over HTTP.
+    let apis = || state.functions.iter().filter(|(name, _)| !Sync::FUNCTIONS.contains(&name.as_str()));
+    let functions: Vec<_> = apis().map(|(name, url)| (format!("API {name}"), url)).collect();
     let fixed = [
         ("AWS STS", state.aws.sts.as_str()),
         ("AWS IAM", &state.aws.iam),
@@ -39,7 +42,7 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
     if let Some(bucket) = state.google.buckets.first() {
         writeln!(out, "  carnet ls gs://{bucket}")?;
     }
-    if let Some((name, url)) = state.functions.iter().next() {
+    if let Some((name, url)) = apis().next() {
         let route = if name == "gcs-api" { "gcs" } else { "azure" };
         let tls = if url.starts_with("https") { format!(" --cacert {}", quoted(&ca)) } else { String::new() };
         writeln!(out, "  curl{tls} {url}/{route}/PLACE")?;

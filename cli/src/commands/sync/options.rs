@@ -3,6 +3,7 @@
 use super::units;
 use crate::failure::Failure;
 use carnet_objects::sink::{MAX_PART, MIN_PART};
+use carnet_sync::copy::keeping;
 use carnet_sync::{CopyOptions, Filter, FilterSpec, Foreign, Guard, PlanDigest, PlanOptions, RunOptions};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -60,10 +61,10 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", help_heading = "How", value_parser = units::some_size)]
     bandwidth: Option<u64>,
     /// The storage class of what is written, as S3 names it, e.g. STANDARD_IA
-    #[arg(long, value_name = "CLASS", help_heading = "How", value_parser = storage_class)]
+    #[arg(long, value_name = "CLASS", help_heading = "How", value_parser = keeping::storage_class)]
     storage_class: Option<String>,
     /// Encrypt what is written with this KMS key (its ARN or id) instead of as the bucket says
-    #[arg(long, value_name = "KEY", help_heading = "How", value_parser = kms_key)]
+    #[arg(long, value_name = "KEY", help_heading = "How", value_parser = keeping::kms_key)]
     kms_key: Option<String>,
     /// Tag what is written; may be given up to ten times
     #[arg(long = "tag", value_name = "NAME=VALUE", help_heading = "How", value_parser = units::tag)]
@@ -147,22 +148,5 @@ fn part_size(text: &str) -> Result<u64, String> {
     match units::size(text)? {
         size @ MIN_PART..=MAX_PART => Ok(size),
         _ => Err("S3 takes parts of 5 MiB to 5 GiB".to_owned()),
-    }
-}
-
-/// Which classes there are is S3's to say.
-fn storage_class(text: &str) -> Result<String, String> {
-    let letter = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-    match !text.is_empty() && text.bytes().all(letter) {
-        true => Ok(text.to_owned()),
-        false => Err("a storage class is written like STANDARD_IA".to_owned()),
-    }
-}
-
-fn kms_key(text: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'/' | b'-' | b'_');
-    match !text.is_empty() && text.bytes().all(plain) {
-        true => Ok(text.to_owned()),
-        false => Err("a KMS key is its ARN, its id, or alias/NAME".to_owned()),
     }
 }

@@ -16,7 +16,7 @@ struct Tally {
     hits: u32,
     misses: u32,
     errors: BTreeMap<Kind, u32>,
-    counts: BTreeMap<&'static str, u32>,
+    counts: BTreeMap<&'static str, (&'static str, u64)>,
 }
 
 /// Starts counting. Before it, and outside Lambda, nothing is counted.
@@ -36,9 +36,9 @@ pub(crate) fn error(kind: Kind) {
     with(|tally| *tally.errors.entry(kind).or_default() += 1);
 }
 
-/// Counts something of a function's own. The name is one of ours: letters and dots.
-pub fn count(name: &'static str, by: u32) {
-    with(|tally| *tally.counts.entry(name).or_default() += by);
+/// Counts what a function itself has to say, e.g. `("SyncRuns", "Count", 1)`. Units are CloudWatch's.
+pub fn count(name: &'static str, unit: &'static str, more: u64) {
+    with(|tally| tally.counts.entry(name).or_insert((unit, 0)).1 += more);
 }
 
 /// Writes what was counted since the last time, as one line on stdout. Called at an invocation's end.
@@ -73,8 +73,8 @@ impl Tally {
         for (kind, count) in std::mem::take(&mut self.errors) {
             line.put(format_args!("Errors.{kind}"), "Count", count);
         }
-        for (name, count) in std::mem::take(&mut self.counts) {
-            line.put(name, "Count", count);
+        for (name, (unit, count)) in std::mem::take(&mut self.counts) {
+            line.put(name, unit, count);
         }
         let millis = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         line.end(&self.function, millis)
@@ -119,6 +119,7 @@ mod tests {
         tally.hops.entry(Hop::Mint).or_default().extend([1.5, 2.5]);
         tally.misses = 1;
         tally.errors.insert(Kind::Refused, 1);
+        tally.counts.insert("SyncRuns", ("Count", 2));
         let line: Value = serde_json::from_str(&tally.take_line(SystemTime::now()).unwrap()).unwrap();
         let metrics = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(metrics["Dimensions"], json!([["Function"]]));
@@ -127,6 +128,7 @@ mod tests {
         }
         assert_eq!(line["HopTime.mint"], json!([1.5, 2.5]));
         assert_eq!(line["Errors.refused"], json!(1));
+        assert_eq!(line["SyncRuns"], json!(2));
         assert_eq!(tally.take_line(SystemTime::now()), None);
     }
 }

@@ -102,7 +102,7 @@ pub async fn answer(
     let request_id = Uuid::new_v4().to_string();
     let outcome = match read(&handle, service, request).await {
         Ok(call) => {
-            handle.trail.record(&call.caller.role, service.name, &call.action);
+            handle.trail.record(&call.caller.role, &format!("{}:{}", service.name, call.action));
             act(&handle, &call).map(|result| (call.action, result))
         }
         Err(error) => Err(error),

@@ -15,9 +15,14 @@ pub struct Recorded {
 pub struct Trail(Mutex<Vec<Recorded>>);
 
 impl Trail {
-    pub(super) fn record(&self, role: &str, service: &str, action: &str) {
-        let recorded = Recorded { role: role.to_owned(), action: format!("{service}:{action}") };
+    pub(crate) fn record(&self, role: &str, action: &str) {
+        let recorded = Recorded { role: role.to_owned(), action: action.to_owned() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+    }
+
+    /// Forgets what came so far.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// In the order they came.

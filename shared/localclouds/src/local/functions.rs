@@ -26,6 +26,8 @@ pub(super) async fn start(
         spec.env.extend(endpoints(handle, ca_file));
         spec.env.extend(options.function_env.clone());
         spec.log_sink = options.log_sink.clone();
+        spec.concurrency = options.concurrency.unwrap_or(spec.concurrency);
+        spec.timeout = options.timeout.unwrap_or(spec.timeout);
         let gateway = GatewayOptions {
             check_sigv4: options.check_callers,
             resources: RESOURCES.map(str::to_owned).to_vec(),
@@ -76,6 +78,7 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
             // Any other service of AWS that is called is asked for here, and unknown: nothing leaves.
             ("AWS_ENDPOINT_URL", &endpoints.aws_sts),
             ("AWS_ENDPOINT_URL_STS", &endpoints.aws_sts),
+            ("AWS_ENDPOINT_URL_S3", &endpoints.aws_s3),
             ("AZURE_AUTHORITY_HOST", &endpoints.entra_authority),
             ("CARNET_AZURE_BLOB_ENDPOINT", &blob),
             ("CARNET_GOOGLE_STS_ENDPOINT", &endpoints.google_sts),

@@ -47,6 +47,7 @@ impl S3Access for Policies {
             S3Path::Object { bucket, key } => (Some(bucket.as_ref()), Some(key.as_ref())),
         };
         for action in actions(cx.s3_op().name(), cx.headers()) {
+            self.0.trail.record(&caller.role, action);
             let resource = match (bucket, key) {
                 (None, _) => "*".to_owned(),
                 (Some(bucket), None) => arn(bucket),

@@ -12,6 +12,7 @@
 //! | [`spread`] | the same over several processes |
 //! | [`settle`] | what is at the destination when a condition does not hold; adopting it |
 //! | [`attributes`] | what goes along with the bytes |
+//! | [`keeping`] | storage class and key, as people state them |
 //! | [`limits`] | objects at once, bytes in memory, bytes a second |
 //! | [`batch`] | a batch, whose receipts are one file |
 //! | [`current`] | one object because of an event: what is current of it |
@@ -20,6 +21,7 @@ pub(crate) mod attributes;
 pub mod batch;
 mod big;
 mod current;
+pub mod keeping;
 mod limits;
 mod part;
 mod parts;

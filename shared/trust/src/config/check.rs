@@ -75,6 +75,20 @@ pub fn path(text: &str) -> Check {
     wrong("not a path", "give one relative to this file")
 }
 
+/// A folder of the stack's bucket. No part begins with a dot: the state and the inbox are called so.
+pub fn folder(text: &str) -> Check {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+    let part =
+        |part: &str| part.bytes().next().is_some_and(plain) && part.bytes().all(|b| plain(b) || b == b'.');
+    if text.len() <= 200 && text.split('/').all(part) {
+        return Ok(());
+    }
+    wrong(
+        "not a usable folder",
+        "use letters, digits, `_`, `-` and `.`, with `/` between parts that begin with none of `.` and `/`",
+    )
+}
+
 /// Google, "Creating and managing projects": the number Google gives, not the id people choose.
 pub fn project_number(text: &str) -> Check {
     if (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {

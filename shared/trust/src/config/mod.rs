@@ -22,6 +22,9 @@ pub struct Config {
     pub azure: Option<Azure>,
     pub google: Option<Google>,
     pub places: BTreeMap<String, Place>,
+    /// What the stack keeps the same in its own bucket.
+    pub sync: Option<Sync>,
+    /// Those of the sync too, if there is one: they read what it reads, as whom it says.
     pub functions: BTreeMap<String, Principal>,
     /// EC2 instances, or people at a command line.
     pub instances: BTreeMap<String, Principal>,
@@ -132,6 +135,21 @@ impl fmt::Display for Place {
         };
         if prefix.is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
     }
+}
+
+/// One pair of places: a source, and a folder in the bucket that the stack makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sync {
+    /// Name of a place.
+    pub from: String,
+    /// The folder, without slashes at its ends.
+    pub to: String,
+}
+
+impl Sync {
+    /// The functions that read its source, each with a role of its own.
+    pub const FUNCTIONS: [&str; 4] = ["sync-plan", "sync-copy", "sync-commit", "ingest-object"];
+    pub const DEFAULT_FOLDER: &str = "copies";
 }
 
 /// Something of ours that goes somewhere.

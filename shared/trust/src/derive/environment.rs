@@ -1,6 +1,6 @@
 //! What a principal's program is told of its ways: the variables that `docs/configuration.md` lists.
 
-use crate::config::{Config, Principal, Provider, ProviderKind};
+use crate::config::{Config, Principal, Provider, ProviderKind, Sync};
 use std::collections::BTreeMap;
 
 impl ProviderKind {
@@ -32,6 +32,20 @@ impl Config {
         ];
         let set = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         set.collect()
+    }
+
+    /// A function's. Those of the sync are told its pair of places, the second in that bucket of S3.
+    pub fn function_environment(&self, function: &str, bucket: Option<&str>) -> BTreeMap<String, String> {
+        let Some(principal) = self.functions.get(function) else { return BTreeMap::new() };
+        let mut variables = self.environment(principal);
+        if let Some(sync) = self.sync.as_ref().filter(|_| Sync::FUNCTIONS.contains(&function)) {
+            variables.remove("CARNET_PLACES");
+            let from = self.places.get(&sync.from).map(ToString::to_string);
+            let to = bucket.map(|bucket| format!("s3://{bucket}/{}", sync.to));
+            let ends = [("CARNET_SYNC_SOURCE", from), ("CARNET_SYNC_DESTINATION", to)];
+            variables.extend(ends.into_iter().filter_map(|(name, url)| Some((name.to_owned(), url?))));
+        }
+        variables
     }
 
     /// `name=url`, separated by commas.

@@ -4,7 +4,7 @@
 //! own, and is given beside them.
 
 use super::{Document, MARK};
-use crate::config::{Config, Principal};
+use crate::config::{Config, Sync};
 use crate::derive::Deployment;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,8 +15,9 @@ pub struct Function {
     pub parameters: &'static [(&'static str, &'static str)],
 }
 
-/// The functions that the template deploys, each if it reads anything.
-pub const FUNCTIONS: [Function; 2] = [
+/// The functions that the template deploys if they read anything, and one of the sync's, which are all told
+/// the same.
+pub const FUNCTIONS: [Function; 3] = [
     Function {
         name: "blob-api",
         parameters: &[
@@ -35,6 +36,21 @@ pub const FUNCTIONS: [Function; 2] = [
             ("CARNET_GOOGLE_TOKEN_AUDIENCE", "GoogleTokenAudience"),
             ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "GoogleProof"),
             ("CARNET_GOOGLE_SERVICE_ACCOUNT", "GoogleServiceAccount"),
+        ],
+    },
+    Function {
+        name: Sync::FUNCTIONS[0],
+        parameters: &[
+            ("CARNET_SYNC_SOURCE", "SyncSource"),
+            ("CARNET_SYNC_DESTINATION", "SyncPrefix"),
+            ("AZURE_TENANT_ID", "TenantId"),
+            ("AZURE_CLIENT_ID", "SyncClientId"),
+            ("CARNET_AZURE_CLOUD", "AzureCloud"),
+            ("CARNET_AZURE_AUDIENCE", "ExchangeAudience"),
+            ("CARNET_GOOGLE_AUDIENCE", "SyncGoogleAudience"),
+            ("CARNET_GOOGLE_TOKEN_AUDIENCE", "SyncGoogleTokenAudience"),
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "SyncGoogleProof"),
+            ("CARNET_GOOGLE_SERVICE_ACCOUNT", "SyncGoogleServiceAccount"),
         ],
     },
 ];
@@ -62,7 +78,7 @@ fn document(name: &str, config: &Config) -> Option<Document> {
         "# {MARK}\n#\n# What template.yaml is told in stack {stack}, account {}:\n#   sam deploy --parameter-overrides file://infra/parameters/{name}.yaml …\n",
         config.aws.account
     );
-    for other in config.functions.keys().filter(|name| FUNCTIONS.iter().all(|known| known.name != **name)) {
+    for other in config.functions.keys().filter(|name| !is_of_the_template(config, name)) {
         // Writing to a String does not fail.
         let _ = writeln!(
             text,
@@ -75,21 +91,36 @@ fn document(name: &str, config: &Config) -> Option<Document> {
     Some(Document { path: format!("parameters/{name}.yaml").into(), text, executable: false })
 }
 
-/// In the order of the template's functions.
-fn of_stack(config: &Config) -> Vec<(&'static str, String)> {
-    FUNCTIONS
-        .iter()
-        .flat_map(|function| Some(of_function(function, config, config.functions.get(function.name)?)))
-        .flatten()
-        .collect()
+fn is_of_the_template(config: &Config, function: &str) -> bool {
+    let of_the_sync = Sync::FUNCTIONS.contains(&function);
+    match of_the_sync {
+        true => config.sync.is_some(),
+        false => FUNCTIONS.iter().any(|known| known.name == function),
+    }
 }
 
-fn of_function(function: &Function, config: &Config, principal: &Principal) -> Vec<(&'static str, String)> {
-    let mut environment = config.environment(principal);
-    // A half of the template exists if its places are given.
-    if !environment.contains_key("CARNET_PLACES") {
+/// In the order of the template's functions, each once: what is of a cloud, they are told alike.
+fn of_stack(config: &Config) -> Vec<(&'static str, String)> {
+    let mut parameters: Vec<(&str, String)> = Vec::new();
+    for (name, value) in FUNCTIONS.iter().flat_map(|function| of_function(function, config)) {
+        if parameters.iter().all(|(known, _)| *known != name) {
+            parameters.push((name, value));
+        }
+    }
+    parameters
+}
+
+fn of_function(function: &Function, config: &Config) -> Vec<(&'static str, String)> {
+    let mut environment = config.function_environment(function.name, None);
+    // A part of the template exists if its places are given.
+    if !["CARNET_PLACES", "CARNET_SYNC_SOURCE"].iter().any(|places| environment.contains_key(*places))
+        || !is_of_the_template(config, function.name)
+    {
         return Vec::new();
     }
+    // The bucket is the stack's own, and the template knows it.
+    environment
+        .extend(config.sync.iter().map(|sync| ("CARNET_SYNC_DESTINATION".to_owned(), sync.to.clone())));
     let named = function.parameters.iter();
     named.filter_map(|(variable, parameter)| Some((*parameter, environment.remove(*variable)?))).collect()
 }

@@ -3,7 +3,7 @@
 use crate::args::{Args, Group};
 use crate::failure::Failure;
 use crate::report::Format;
-use carnet_trust::config::{Config, Place, Principal, listed};
+use carnet_trust::config::{Config, Place, Principal, Sync, listed};
 use carnet_trust::derive::Deployment;
 use std::collections::BTreeMap;
 
@@ -19,7 +19,15 @@ pub struct Function<'t> {
     /// As Lambda has it.
     pub deployed_name: String,
     pub principal: &'t Principal,
+    /// Those that it serves by the API. The sync's functions serve none.
     pub places: Vec<Reading<'t>>,
+}
+
+impl Function<'_> {
+    /// Whether it is one of those that copy a place, and answer no caller.
+    pub fn is_of_the_sync(&self) -> bool {
+        Sync::FUNCTIONS.contains(&self.name)
+    }
 }
 
 /// A place, as one function or instance reads it.
@@ -129,11 +137,11 @@ impl Target {
     }
 
     pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
-        self.config().functions.iter().map(|(name, principal)| Function {
-            name,
-            deployed_name: self.deployment.function_name(name),
-            principal,
-            places: self.readings(name, principal).collect(),
+        self.config().functions.iter().map(|(name, principal)| {
+            let deployed_name = self.deployment.function_name(name);
+            let function = Function { name, deployed_name, principal, places: Vec::new() };
+            let places = self.readings(name, principal).filter(|_| !function.is_of_the_sync()).collect();
+            Function { places, ..function }
         })
     }
 

@@ -6,7 +6,7 @@ use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use carnet_trust::aws::{Effect, OneOrMany, Policy, Statement};
-use carnet_trust::config::{Config, Principal};
+use carnet_trust::config::{Config, Principal, Sync};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -117,8 +117,11 @@ fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, Worl
     let mut roles = BTreeMap::new();
     for (name, principal) in config.principals() {
         let mut policies: Vec<Policy> = config.mint_policy(principal).into_iter().collect();
+        let of_the_sync = config.sync.is_some() && Sync::FUNCTIONS.contains(&name.as_str());
         if name == operator {
             policies.push(switch_policy());
+        }
+        if name == operator || of_the_sync {
             policies.extend(bucket_policy(&config.local.s3_buckets));
         }
         let role =
@@ -170,7 +173,9 @@ fn bucket_policy(buckets: &[String]) -> Option<Policy> {
 
 fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<String, Function>, WorldError> {
     let mut functions = BTreeMap::new();
-    for (name, principal) in &config.functions {
+    // It stands in for the one that the stack makes.
+    let bucket = config.local.s3_buckets.first().map(String::as_str);
+    for name in config.functions.keys() {
         let access_key_id = identifier("ASIA")?;
         let key = AccessKey {
             secret: secret()?,
@@ -187,7 +192,7 @@ fn functions(config: &Config, base: &Path, aws: &mut Aws) -> Result<BTreeMap<Str
             role: config.role_name(name),
             access_key_id,
             arn: config.function_arn(name),
-            environment: config.environment(principal),
+            environment: config.function_environment(name, bucket),
             binary: config.local.functions.get(name).map(|path| base.join(path)),
         };
         functions.insert(name.clone(), function);

@@ -4,6 +4,7 @@ mod azure;
 mod google;
 mod principals;
 mod stages;
+mod sync;
 
 use super::check;
 use super::table::{At, Faults, Table};
@@ -11,7 +12,7 @@ use super::{Aws, Config, Fault, Local, Place};
 use crate::google::Refusal;
 use principals::{Named, Names, principals};
 use stages::stages;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeTable;
 
 pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
@@ -32,7 +33,12 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let google = root.table("google", &mut faults).map(|table| google::google(table, &mut faults));
     let places = places(root.table("places", &mut faults), &mut faults);
     let names = Names { azure: azure.as_ref(), google: google.as_ref(), places: &places };
-    let functions = principals(root.table("functions", &mut faults), &names, &mut faults);
+    let mut functions = principals(root.table("functions", &mut faults), &names, &mut faults);
+    let sync = root.table("sync", &mut faults).map(|table| sync::sync(table, &names, &mut faults));
+    let sync = sync.map(|(sync, readers)| {
+        sync::join(&mut functions, readers, &mut faults);
+        sync
+    });
     let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
     principals::across(&functions, &instances, stages.count(&aws), &mut faults);
     stages.check(&aws, &functions, &instances, google.as_ref(), &mut faults);
@@ -50,6 +56,7 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
         azure,
         google,
         places,
+        sync,
         functions: functions_of,
         instances: instances_of,
         local,
@@ -60,16 +67,19 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
 }
 
 /// A provider that would turn away the very principals that are to use it is a fault here, long
-/// before Google says so. Said once for each principal.
+/// before Google says so. Said once for each principal, and for the sync's once.
 fn own_proofs(config: &Config, named: &[Named], faults: &mut Faults) {
     let deployments = config.deployments();
+    let mut said = BTreeSet::new();
     for Named { name, principal } in named {
         let Some(provider) = &principal.google_provider else { continue };
         let refused = deployments.iter().find_map(|deployment| {
             let refusal = deployment.google_identity(&name.value)?.err()?;
             Some((deployment, refusal))
         });
-        if let Some((deployment, Refusal { description, field, .. })) = refused {
+        if let Some((deployment, Refusal { description, field, .. })) =
+            refused.filter(|_| said.insert(&name.field))
+        {
             let stage =
                 deployment.stage.as_ref().map(|stage| format!(" in stage {stage}")).unwrap_or_default();
             faults.add(

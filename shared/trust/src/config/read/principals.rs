@@ -35,6 +35,18 @@ fn principal(name: &At<String>, table: &mut Table, names: &Names, faults: &mut F
     for place in &reads {
         check_known(&place.value, names.places.keys(), place, "place", faults);
     }
+    let reads = reads.into_iter().map(|place| place.value).collect();
+    reader(name, reads, table, names, faults)
+}
+
+/// Who reads these places: as whom is stated in the table.
+pub fn reader(
+    name: &At<String>,
+    reads: Vec<String>,
+    table: &mut Table,
+    names: &Names,
+    faults: &mut Faults,
+) -> Principal {
     let identities = names.azure.into_iter().flat_map(|azure| azure.identities.keys());
     let (providers, accounts) = (
         names.google.into_iter().flat_map(|google| google.providers.keys()),
@@ -56,7 +68,7 @@ fn principal(name: &At<String>, table: &mut Table, names: &Names, faults: &mut F
             |text| known(text, accounts.clone(), "service account"),
             faults,
         ),
-        reads: reads.into_iter().map(|place| place.value).collect(),
+        reads,
     };
     needs_its_ways(name, &principal, names.places, faults);
     principal
@@ -117,7 +129,7 @@ pub fn across(functions: &[Named], instances: &[Named], deployments: usize, faul
                 format!(
                     "`{identity}` would need more than the {MAX_CREDENTIALS} federated credentials Entra allows{each}"
                 ),
-                "give some of its users another identity",
+                "give some of its users another identity, or some stages a file and an identity of their own",
             );
         }
     }

@@ -116,7 +116,11 @@ impl Stages {
     ) {
         let principals: Vec<&At<String>> =
             functions.iter().chain(instances).map(|named| &named.name).collect();
-        for principal in &principals {
+        // Those of the sync are stated in one place: the longest speaks for them.
+        let longest = |one: &&&At<String>| {
+            principals.iter().all(|other| other.field != one.field || other.value.len() <= one.value.len())
+        };
+        for principal in principals.iter().filter(longest) {
             self.check_role_length(principal, aws, faults);
         }
         self.check_roles_are_unique(&principals, faults);
@@ -136,7 +140,10 @@ impl Stages {
                 principal.at.clone(),
                 &principal.field,
                 format!("its role would be `{role}`: {} characters, IAM allows {MAX_ROLE_NAME}", role.len()),
-                format!("shorten {stack} or this name"),
+                match principal.field.ends_with(&principal.value) {
+                    true => format!("shorten {stack} or this name"),
+                    false => format!("shorten {stack}"),
+                },
             );
         }
     }
