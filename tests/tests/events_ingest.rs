@@ -177,6 +177,10 @@ async fn of_two_deliveries_at_once_the_newer_version_wins() {
     let (slow, fast) = tokio::join!(slow, fast);
     assert!(failed(&slow).is_empty() && failed(&fast).is_empty(), "{slow} {fast}");
     assert_eq!(copies(&stage).await["a"], b"the newer bytes");
+    // They did cross: the slow one was refused by its condition, read anew, and found the copy there.
+    let seen = stage.local.shared.faults.seen(Hop::S3);
+    let puts = seen.iter().filter(|seen| seen.method == "PUT" && seen.path.ends_with("/copies/a")).count();
+    assert_eq!(puts, 3, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
