@@ -1,16 +1,14 @@
 //! The two functions that events pass through, started by hand: what they need is not in the stage's
 //! configuration. And Amazon SQS, which is moto's.
 
+use crate::tool::{Server, tool};
 use crate::{Stage, binary, repository};
 use aws_credential_types::Credentials;
 use carnet_localclouds::lambda::{
     self, EventSource, Function, FunctionSpec, GatewayOptions, InvokeOutput, ResponseTransferMode,
 };
 use serde_json::{Value, json};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 /// Against a hang of the test itself, never a measure.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -121,38 +119,20 @@ pub struct Sqs {
     pub url: String,
     pub events: EventSource,
     pub dead: EventSource,
-    _process: Child,
+    _server: Server,
 }
 
 impl Sqs {
     pub async fn start() -> Self {
-        let Some(program) = std::env::var_os("CARNET_MOTO_SERVER") else {
-            panic!("CARNET_MOTO_SERVER is not set: run `cargo xtask test --only e2e`, which installs moto")
-        };
-        let mut process = Command::new(program)
-            .args(["--host", "127.0.0.1", "--port", "0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("moto starts");
-        let mut lines = BufReader::new(process.stderr.take().expect("its log")).lines();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.expect("its log") {
-                if let Some((_, url)) = line.split_once("Running on ") {
-                    return url.trim_matches(['/', ' ']).to_owned();
-                }
-            }
-            panic!("moto ended before it listened");
-        };
-        let url = tokio::time::timeout(PATIENCE, listening).await.expect("moto says where it listens");
-        // Its log goes on for as long as it runs; unread, it would block.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut command = tool("CARNET_MOTO_SERVER", "moto");
+        command.args(["--host", "127.0.0.1", "--port", "0"]);
+        let server = Server::start(command, "Running on ").await;
+        let url = server.url.clone();
         let (dead, events) = (queue(&url, "dead"), queue(&url, "events"));
         create(&dead, "dead", json!({})).await;
         let redrive = json!({ "deadLetterTargetArn": dead.queue_arn, "maxReceiveCount": "3" }).to_string();
         create(&events, "events", json!({ "VisibilityTimeout": "1", "RedrivePolicy": redrive })).await;
-        Self { url, events, dead, _process: process }
+        Self { url, events, dead, _server: server }
     }
 
     pub async fn send(&self, body: &str) {

@@ -12,8 +12,18 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// All that the stage's configuration has: three of them are one binary, let in by three ways.
-const FUNCTIONS: [&str; 4] = ["blob-api", "gcs-api", "gcs-api-as-account", "gcs-api-by-role"];
+/// All that the stage's configuration has: four behind the API, of which three are one binary, let in by
+/// three ways; and the sync's four.
+const FUNCTIONS: [&str; 8] = [
+    "blob-api",
+    "gcs-api",
+    "gcs-api-as-account",
+    "gcs-api-by-role",
+    "sync-plan",
+    "sync-copy",
+    "sync-commit",
+    "ingest-object",
+];
 const CONTENTS: &[u8] = b"what no report may show\n";
 
 /// Everything deployed, with callers' signatures checked.
@@ -103,9 +113,9 @@ async fn every_check_passes_where_everything_is_right() {
     let run = live(&stage, &[]).await;
     assert_every_check_passed(&run);
     let passed = those(&run.json(), "passed");
-    // The identity; two of each function; eight of each of its places; of the operator two tokens, that no
-    // other is to be had, and of each of its two places three.
-    assert_eq!(passed.len(), 1 + 4 * 2 + 4 * 8 + 3 + 2 * 3, "{passed:#?}");
+    // The identity; two of each function; eight of each place behind the API; of the operator two tokens,
+    // that no other is to be had, and of each of its two places three.
+    assert_eq!(passed.len(), 1 + 8 * 2 + 4 * 8 + 3 + 2 * 3, "{passed:#?}");
     for check in ["blob-api doctor", "gcs-api-by-role as-stated", "gcs-api archive whole", "operator narrow"]
     {
         assert!(passed.iter().any(|passed| passed == check), "{check} in {passed:#?}");
@@ -238,7 +248,7 @@ async fn without_credentials_nothing_is_run_and_it_is_said() {
     let report = run.json();
     assert_eq!(run.code, 1, "{report:#}");
     assert!(those(&report, "passed").is_empty());
-    assert_eq!(report["summary"]["not_run"], 4 * 2 + 4 * 8 + 6);
+    assert_eq!(report["summary"]["not_run"], 8 * 2 + 4 * 8 + 6);
     let error = error_of(&report, "this machine", "identity");
     assert_eq!((text(&error["hop"]), text(&error["kind"])), ("mint", "not_configured"));
     assert!(text(&error["help"]).ends_with("#no-aws-credentials"), "{error:#}");

@@ -1,18 +1,51 @@
 //! Each function's role in `template.yaml` against what the function asks of AWS: exactly that, no more.
 //!
 //! The function runs end to end under the very policies of the template, and the stand-ins record its calls.
+//! What a role of the sync reaches in the bucket is in `template_sync.rs`.
 
 use carnet_localclouds::faults::Hop;
 use carnet_tests::api::{Api, BLOB_API, Door, GCS_API, HELLO};
+use carnet_tests::deployment::{Deployment, FUNCTIONS};
 use carnet_tests::template::{Deployed, Target, Template};
 use carnet_tests::{CLIENT, PROJECT, SERVICE_ACCOUNT, TENANT};
 use carnet_trust::aws::{Decision, Policy, Request, Statement, Values, evaluate};
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Lambda's own work by a function's role, done by the same session as the function's.
 /// (AWS, "Using source function ARN to control function access behavior" lists it.)
-const LAMBDAS_OWN: [&str; 4] =
-    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+const LAMBDAS_OWN: [&str; 6] = [
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    // AWS, "Using Lambda with Amazon SQS": it polls by the function's role.
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+];
+
+/// Of a function that writes copies, and of one that writes the state alone.
+const COPIES: &[&str] = &[
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+    "sts:GetWebIdentityToken",
+];
+const PLANS: &[&str] =
+    &["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject", "sts:GetWebIdentityToken"];
+
+/// Roles of the sync, and what each function may do by its own.
+const OF_THE_SYNC: [(&str, &[&str], &[&str]); 5] = [
+    ("SyncPlanRole", PLANS, &[]),
+    ("SyncCopyRole", COPIES, &[]),
+    ("SyncCommitRole", PLANS, &[]),
+    ("IngestObjectRole", COPIES, &["sqs:GetQueueAttributes", "sqs:SendMessage"]),
+    ("EventWebhookRole", &[], &["sqs:GetQueueAttributes", "sqs:SendMessage"]),
+];
 
 /// AWS, "GetCallerIdentity" (STS API reference): "No permissions are required to perform this operation."
 const NEEDS_NO_PERMISSION: &str = "sts:GetCallerIdentity";
@@ -58,6 +91,17 @@ fn ways() -> [Way; 4] {
         google("gcs-api-as-account", "aws-tokens", "jwt", SERVICE_ACCOUNT, &["sts:GetWebIdentityToken"]),
         // It signs GetCallerIdentity and Google sends it. Only its doctor sends one itself.
         google("gcs-api-by-role", "aws-roles", "aws4_request", "", &[]),
+    ]
+}
+
+/// A stack with a sync from Azure and its door, and nothing else.
+fn sync_from_azure() -> Vec<(&'static str, String)> {
+    vec![
+        ("SyncSource", "azure://carnettest/assets".into()),
+        ("TenantId", TENANT.into()),
+        ("SyncClientId", CLIENT.into()),
+        ("EventsAudiences", "api://door".into()),
+        ("EventsSubjects", CLIENT.into()),
     ]
 }
 
@@ -135,15 +179,40 @@ async fn without_its_grant_a_function_reads_nothing() {
 }
 
 #[test]
+fn roles_of_the_sync_grant_what_is_listed_here_and_no_more() {
+    let deployed = deploy(&sync_from_azure(), &[]);
+    for (role, bucket, queue) in OF_THE_SYNC {
+        let expected: BTreeSet<String> = bucket.iter().chain(queue).map(ToString::to_string).collect();
+        assert_eq!(granted(&deployed.policies(role)), expected, "{role}");
+        for statement in deployed.policies(role).iter().flat_map(|policy| &policy.statement.0) {
+            let named = |action: &&String| action.starts_with("s3:") || action.starts_with("sqs:");
+            let wide = statement.resource.0.iter().any(|resource| resource == "*");
+            assert!(
+                !wide || !statement.action.0.iter().any(|action| named(&action)),
+                "{role}: {statement:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nothing_but_the_one_token_can_be_minted() {
     let way = &ways()[0];
-    let policies = deploy(&way.parameters, &[]).policies(way.role);
+    mints_the_one_token(&deploy(&way.parameters, &[]).policies(way.role));
+    let deployed = deploy(&sync_from_azure(), &[]);
+    for (role, ..) in OF_THE_SYNC.iter().filter(|(_, bucket, _)| !bucket.is_empty()) {
+        mints_the_one_token(&deployed.policies(role));
+    }
+}
+
+#[track_caller]
+fn mints_the_one_token(policies: &[Policy]) {
     let mint = |audiences: &[&str], seconds: &str, algorithm: &str| {
         let request = Request::new("sts:GetWebIdentityToken", "*")
             .with("sts:IdentityTokenAudience", audiences.iter().copied())
             .with("sts:DurationSeconds", [seconds])
             .with("sts:SigningAlgorithm", [algorithm]);
-        evaluate(&policies, &request) == Decision::Allowed
+        evaluate(policies, &request) == Decision::Allowed
     };
     let good = "api://AzureADTokenExchange";
     assert!(mint(&[good], "300", "RS256"));
@@ -154,7 +223,7 @@ fn nothing_but_the_one_token_can_be_minted() {
     let without_audience = Request::new("sts:GetWebIdentityToken", "*")
         .with("sts:DurationSeconds", ["300"])
         .with("sts:SigningAlgorithm", ["RS256"]);
-    assert_ne!(evaluate(&policies, &without_audience), Decision::Allowed);
+    assert_ne!(evaluate(policies, &without_audience), Decision::Allowed);
 }
 
 #[test]
@@ -180,13 +249,60 @@ fn what_is_optional_adds_permissions_for_lambda_only() {
     let actions = |policies: &[Policy]| -> BTreeSet<String> {
         policies.iter().flat_map(|policy| &policy.statement.0).flat_map(|s| s.action.0.clone()).collect()
     };
-    for way in ways() {
-        let plain = deploy(&way.parameters, &[]).policies(way.role);
+    let of_the_sync = OF_THE_SYNC.map(|(role, ..)| (role, sync_from_azure()));
+    for (role, own) in ways().map(|way| (way.role, way.parameters)).into_iter().chain(of_the_sync) {
+        let plain = deploy(&own, &[]).policies(role);
         for (name, parameters, adds) in &options {
-            let policies = deploy(&way.parameters, parameters).policies(way.role);
+            let policies = deploy(&own, parameters).policies(role);
             let added: BTreeSet<String> = actions(&policies).difference(&actions(&plain)).cloned().collect();
             assert!(added.iter().eq(adds.iter()), "{name}: {added:?}");
             assert_eq!(granted(&policies), granted(&plain), "{name} gives the function's own code nothing");
         }
+    }
+}
+
+/// The sync's functions, on all that makes them call: big objects, one that changes while it is copied, a
+/// deletion, a source that turns the plan away.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_of_the_sync_grants_what_its_function_asks_and_no_more() {
+    let variables = [
+        ("CARNET_SYNC_BATCH_OBJECTS", "2"),
+        ("CARNET_SYNC_BATCH_BYTES", "8388608"),
+        ("CARNET_SYNC_RANGE_OBJECTS", "2"),
+    ];
+    let deployment = Deployment::new(&[("SyncDelete", "true")], &variables, Duration::from_secs(60)).await;
+    let stage = &deployment.stage;
+    stage.put("a", "first");
+    stage.put("b", "second");
+    stage.put("big", vec![1; 18_000_000]);
+    let shared = &stage.local.shared;
+    shared.trail.clear();
+
+    let plan = deployment.plan("one", json!({})).await.unwrap();
+    let work = deployment.array(plan["work"].as_str().unwrap()).await;
+    deployment.copy(work.last().unwrap().clone()).await.unwrap();
+    stage.put("big", vec![2; 18_000_000]);
+    for item in work.iter().chain(&deployment.array(plan["big"].as_str().unwrap()).await) {
+        deployment.copy(item.clone()).await.unwrap();
+    }
+    deployment.commit(plan["run"].as_str().unwrap()).await.unwrap();
+    deployment.assert_same().await;
+    std::fs::remove_file(stage.blobs().join("a")).unwrap();
+    let ended = deployment.run("two", json!({})).await.unwrap();
+    assert_eq!(ended["deleted"], 1, "{ended}");
+    stage.fault("google.storage=status:403");
+    let (name, message) = deployment.plan("three", json!({})).await.unwrap_err();
+    assert_eq!(name, "Carnet.Forbidden", "{message}");
+    shared.faults.clear();
+    deployment.assert_same().await;
+
+    for (function, _, role) in FUNCTIONS {
+        let report = deployment.call(function, json!({ "carnet": "doctor" })).await.unwrap();
+        assert_eq!(report["ok"], true, "{function}: {report:#}");
+        let own = format!("carnet-eu-central-1-{function}");
+        let calls = shared.trail.calls().into_iter().filter(|call| call.role == own);
+        let asked: BTreeSet<String> =
+            calls.map(|call| call.action).filter(|action| action != NEEDS_NO_PERMISSION).collect();
+        assert_eq!(asked, granted(&deployment.deployed.policies(role)), "{function}");
     }
 }

@@ -55,18 +55,21 @@ const BENCH: &str = "\
 Measures on loopback, in one run: a cold start and warm calls of blob-api under Lambda's Runtime
 Interface Emulator, beside the hand-written limit and a Python handler; `carnet cat` beside bare
 reqwest; 1,000 concurrent cold callers; the binary's size; `carnet sync` beside rclone and a bare
-pipe; planning a million objects. Writes target/bench/results.md and .json.
+pipe; planning a million objects; every step of a sync of up to ten million. Writes
+target/bench/results.md and .json.
 
 Usage: cargo xtask bench [OPTIONS]
 
 Options:
   --quick            Fewer repetitions: whether it works, not how fast it is
   --check            Exit with 1 if a target is missed
-  --only PARTS       Comma-separated: cold, warm, cat, callers, size, google, sync, million
+  --only PARTS       Comma-separated: cold, warm, cat, callers, size, google, sync, million,
+                     scale
 
 Examples:
   cargo xtask bench
   cargo xtask bench --only cold,size --check
+  cargo xtask bench --only scale --quick
 
 Needs python3 with venv.
 ";

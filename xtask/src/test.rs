@@ -18,13 +18,14 @@ pub enum Group {
     E2e,
     Azurite,
     S3,
+    Machine,
     Rie,
     Python,
     Sam,
     Build,
 }
 
-pub const GROUPS: [Group; 11] = [
+pub const GROUPS: [Group; 12] = [
     Group::Demo,
     Group::Lint,
     Group::Release,
@@ -32,6 +33,7 @@ pub const GROUPS: [Group; 11] = [
     Group::E2e,
     Group::Azurite,
     Group::S3,
+    Group::Machine,
     Group::Rie,
     Group::Python,
     Group::Sam,
@@ -52,6 +54,7 @@ impl Group {
             Group::E2e => "e2e",
             Group::Azurite => "azurite",
             Group::S3 => "s3_servers",
+            Group::Machine => "state_machine",
             Group::Rie => "rie",
             Group::Python => "python",
             Group::Sam => "sam",
@@ -65,9 +68,10 @@ impl Group {
             Group::Lint => "formatting, clippy, what the shipped packages may depend on",
             Group::Release => "build what ships, once, and weigh it",
             Group::Unit => "the packages' own tests",
-            Group::E2e => "the real binaries, end to end; includes azurite, s3 and rie",
+            Group::E2e => "the real binaries, end to end; includes the four that follow",
             Group::Azurite => "of e2e: our Azure source against Azurite, with OAuth over TLS",
             Group::S3 => "of e2e: our S3 sink against moto and rclone",
+            Group::Machine => "of e2e: template.yaml's state machine, executed by moto on the real binaries",
             Group::Rie => "of e2e: the real binary under Lambda's Runtime Interface Emulator",
             Group::Python => "the clouds' own Python clients against `carnet local`",
             Group::Sam => "sam validate --lint, cfn-lint and checkov on template.yaml",
@@ -91,7 +95,7 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
             run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
         });
     }
-    if [Group::Release, Group::E2e, Group::Azurite, Group::Rie].into_iter().any(wants) {
+    if [Group::Release, Group::E2e, Group::Azurite, Group::Machine, Group::Rie].into_iter().any(wants) {
         steps.run("build what ships", || shipped::each(shipped::build));
         steps.run("size of what ships", || shipped::each(shipped::size));
     }
@@ -99,14 +103,19 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("unit tests", || run(&mut cargo(&["test", "--workspace", "--lib", "--bins"])));
         steps.run("documentation tests", || run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])));
     }
-    if [Group::E2e, Group::Azurite, Group::Rie, Group::Sam, Group::Build].into_iter().any(wants) {
+    if [Group::E2e, Group::Azurite, Group::Machine, Group::Rie, Group::Sam, Group::Build]
+        .into_iter()
+        .any(wants)
+    {
         steps.run("tools: SAM", || tools::SAM.install());
     }
     if [Group::E2e, Group::Azurite].into_iter().any(wants) {
         steps.run("tools: Azurite", tools::install_azurite);
     }
-    if [Group::E2e, Group::S3].into_iter().any(wants) {
+    if [Group::E2e, Group::S3, Group::Machine].into_iter().any(wants) {
         steps.run("tools: moto", || tools::MOTO.install());
+    }
+    if [Group::E2e, Group::S3].into_iter().any(wants) {
         steps.run("tools: rclone", || tools::RCLONE.install());
     }
     if [Group::E2e, Group::Azurite, Group::Rie, Group::Python].into_iter().any(wants) {
@@ -119,7 +128,7 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         });
         steps.run("end-to-end tests", || end_to_end("*"));
     } else {
-        for group in [Group::Azurite, Group::Rie].into_iter().filter(|group| wants(*group)) {
+        for group in [Group::Azurite, Group::Machine, Group::Rie].into_iter().filter(|group| wants(*group)) {
             steps.run(group.about(), || end_to_end(group.name()));
         }
         if wants(Group::S3) {
@@ -184,10 +193,11 @@ fn end_to_end(tests: &str) -> Result {
     run(&mut command)
 }
 
-/// Other people's S3, for the tests of our sink.
+/// Other people's S3, and their queues and state machines.
 fn s3_servers(command: &mut Command) -> &mut Command {
     command
         .env("CARNET_MOTO_SERVER", tools::MOTO.program("moto_server"))
+        .env("CARNET_MOTO_PYTHON", tools::MOTO.program("python"))
         .env("CARNET_RCLONE", tools::RCLONE.program("rclone"))
 }
 

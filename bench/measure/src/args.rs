@@ -15,9 +15,10 @@ pub enum Part {
     Google,
     Sync,
     Million,
+    Scale,
 }
 
-const PARTS: [(&str, Part); 8] = [
+const PARTS: [(&str, Part); 9] = [
     ("cold", Part::Cold),
     ("warm", Part::Warm),
     ("cat", Part::Cat),
@@ -26,6 +27,7 @@ const PARTS: [(&str, Part); 8] = [
     ("google", Part::Google),
     ("sync", Part::Sync),
     ("million", Part::Million),
+    ("scale", Part::Scale),
 ];
 
 pub struct Settings {
@@ -53,6 +55,11 @@ pub enum Invocation {
 impl Settings {
     pub fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// Whether anything is wanted that the stand-ins take part in.
+    pub fn wants_clouds(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| !matches!(part, Part::Size | Part::Scale))
     }
 
     pub fn binary(&self, name: &str) -> PathBuf {

@@ -17,7 +17,8 @@
 //! | [`run`](mod@run) | the three in one process; the last step for any engine; the status |
 //! | [`steps`] | the same, each step in the time of one call: for engines of many processes |
 //! | [`verify`] | both sides read again and compared |
-//! | `synthetic` | objects that never were, for those who measure plans |
+//! | [`cost`] | what a run is likely to cost |
+//! | `synthetic` | objects that never were, for those who measure |
 //! | [`error`], [`clock`], [`stop`], [`progress`], [`summary`] | what ends a run, wall-clock times, stopping, the outcome |
 //!
 //! The three steps can be called one by one, by any process that has the state: a plan goes on from
@@ -27,6 +28,7 @@
 pub mod clock;
 pub mod commit;
 pub mod copy;
+pub mod cost;
 pub mod error;
 pub mod filter;
 pub mod guard;

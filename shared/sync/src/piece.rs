@@ -158,6 +158,21 @@ impl<R: Record> Pieces<R> {
         Ok(())
     }
 
+    /// So many records come next, about, which are to be pieces of about the same size: one that is full
+    /// may grow by half before it is two. Cut where it is full, it would leave a tiny one behind it.
+    pub(crate) fn cut_evenly(&mut self, records: u64) {
+        let usual = Cut::default();
+        let most = usual.records + usual.records / 2;
+        let all = (self.packer.records + records).max(1);
+        let each = if all <= most { most } else { all.div_ceil(all.div_ceil(usual.records)) };
+        self.cut = Cut { records: each, bytes: usual.bytes * 2 };
+    }
+
+    /// Ends a piece, unless it is small enough to be joined with the next.
+    pub(crate) async fn end(&mut self) -> Result<()> {
+        if self.packer.records >= Cut::default().records / 2 { self.flush().await } else { Ok(()) }
+    }
+
     pub async fn finish(mut self) -> Result<Vec<Piece>> {
         self.flush().await?;
         Ok(self.written)

@@ -20,7 +20,7 @@ use carnet_federation::{BoxFuture, Hop};
 use carnet_objects::sink::{
     Attributes, Condition, Crc32c, Deletion, Entry, Got, PutRequest, SinkListRequest, WriteOutcome,
 };
-use carnet_objects::{Key, ObjectSink, Version};
+use carnet_objects::{Key, ObjectSink, PageToken, Version};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -159,22 +159,32 @@ impl State {
         Ok(attempt(Hop::Write, &*self.sink, || self.sink.delete(&key, if_match)).await?)
     }
 
-    /// All files below a folder of the state, by name; their paths begin in the state's folder.
+    /// All files below a folder of the state, by name; their paths begin in the state's folder. Only
+    /// where there are few: see [`page`](Self::page).
     pub(crate) async fn list(&self, below: &str) -> Result<Vec<(String, Entry)>> {
-        let mut request = SinkListRequest { prefix: format!("{}{below}", self.folder), ..Default::default() };
-        let mut files = Vec::new();
+        let (mut files, mut after) = (Vec::new(), None);
         loop {
-            let page = attempt(Hop::List, &*self.sink, || self.sink.list(&request)).await?;
-            for entry in page.objects {
-                if let Some(path) = entry.key.as_str().strip_prefix(&self.folder) {
-                    files.push((path.to_owned(), entry));
-                }
-            }
-            match page.next {
-                Some(next) => request.page_token = Some(next),
+            let (page, next) = self.page(below, after).await?;
+            files.extend(page);
+            match next {
+                Some(next) => after = Some(next),
                 None => return Ok(files),
             }
         }
+    }
+
+    /// The first of them, or the next: a run of a billion objects has files by the million.
+    pub(crate) async fn page(
+        &self,
+        below: &str,
+        after: Option<PageToken>,
+    ) -> Result<(Vec<(String, Entry)>, Option<PageToken>)> {
+        let prefix = format!("{}{below}", self.folder);
+        let request = SinkListRequest { prefix, page_token: after, ..SinkListRequest::default() };
+        let page = attempt(Hop::List, &*self.sink, || self.sink.list(&request)).await?;
+        let path = |entry: &Entry| entry.key.as_str().strip_prefix(&self.folder).map(str::to_owned);
+        let files = page.objects.into_iter().filter_map(|entry| Some((path(&entry)?, entry)));
+        Ok((files.collect(), page.next))
     }
 
     /// A JSON file with a schema version; `None` if there is none.

@@ -1,5 +1,5 @@
 //! Objects that never were, and the manifest of a run that copied them all: for those who measure what
-//! planning takes, so that nothing else takes any.
+//! planning, copying and committing take, so that nothing else takes any.
 
 use crate::commit::{Harvest, merge_all, swap};
 use crate::error::Result;
@@ -9,19 +9,74 @@ use crate::order::Order;
 use crate::piece::{Cut, Pieces};
 use crate::receipt::{Origin, Proven, Receipt};
 use crate::state::RunId;
+use bytes::Bytes;
 use carnet_objects::sink::Crc32c;
 use carnet_objects::{
     BoxFuture, Conditions, Digests, Key, ListRequest, ObjectMeta, ObjectSource, Opened, Page, PageToken,
     ReadRequest, Version,
 };
+use futures_util::stream;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const PAGE: u64 = 5000;
-const SIZE: u64 = 4096;
+/// Small, since what is measured is the objects' number. No two have the same bytes.
+const SIZE: u64 = 64;
 
-/// A source that lists so many of them.
-pub struct Synthetic(pub u64);
+/// A source that has so many of them.
+pub struct Synthetic {
+    objects: u64,
+    changed: Changed,
+}
+
+/// Which of them have another version, and other bytes, than they had at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Nothing,
+    /// A thousandth of them, which follow each other.
+    Block,
+    /// A thousandth of them, everywhere.
+    Spread,
+}
+
+impl Synthetic {
+    pub fn new(objects: u64) -> Self {
+        Self { objects, changed: Changed::Nothing }
+    }
+
+    #[must_use]
+    pub fn changed(mut self, changed: Changed) -> Self {
+        self.changed = changed;
+        self
+    }
+
+    /// What tells the versions of one object apart.
+    fn generation(&self, number: u64) -> u64 {
+        let middle = self.objects / 2;
+        u64::from(match self.changed {
+            Changed::Nothing => false,
+            Changed::Block => (middle..middle + self.objects / 1000).contains(&number),
+            Changed::Spread => number.is_multiple_of(1000),
+        })
+    }
+
+    fn meta(&self, number: u64) -> ObjectMeta {
+        let generation = self.generation(number);
+        let crc32c = Crc32c::of(&body(number, generation)).as_u32();
+        ObjectMeta {
+            key: name(number),
+            size: SIZE,
+            version: version(number, generation),
+            last_modified: modified(number),
+            content_type: Some("application/octet-stream".into()),
+            content_encoding: None,
+            cache_control: None,
+            content_disposition: None,
+            metadata: BTreeMap::new(),
+            digests: Digests { crc32c: Some(crc32c), ..Digests::NONE },
+        }
+    }
+}
 
 impl ObjectSource for Synthetic {
     fn target(&self) -> &str {
@@ -31,23 +86,26 @@ impl ObjectSource for Synthetic {
     fn list<'a>(&'a self, request: &'a ListRequest) -> BoxFuture<'a, carnet_objects::Result<Page>> {
         let from = request.page_token.as_ref().map(PageToken::as_str).or(request.start_from.as_deref());
         let first = from.map_or(0, number);
-        let end = (first + PAGE).min(self.0);
-        let next = (end < self.0).then(|| PageToken::new(name(end).as_str()));
-        Box::pin(
-            async move { Ok(Page { objects: (first..end).map(meta).collect(), next, ..Page::default() }) },
-        )
+        let end = (first + PAGE).min(self.objects);
+        let next = (end < self.objects).then(|| PageToken::new(name(end).as_str()));
+        let objects = (first..end).map(|number| self.meta(number)).collect();
+        Box::pin(async move { Ok(Page { objects, next, ..Page::default() }) })
     }
 
     fn head<'a>(
         &'a self,
-        _: &'a Key,
+        key: &'a Key,
         _: &'a Conditions,
     ) -> BoxFuture<'a, carnet_objects::Result<ObjectMeta>> {
-        unreachable!("a plan heads nothing")
+        Box::pin(async { Ok(self.meta(number(key.as_str()))) })
     }
 
-    fn open<'a>(&'a self, _: &'a Key, _: &'a ReadRequest) -> BoxFuture<'a, carnet_objects::Result<Opened>> {
-        unreachable!("a plan opens nothing")
+    /// Always the whole: nothing of them is big.
+    fn open<'a>(&'a self, key: &'a Key, _: &'a ReadRequest) -> BoxFuture<'a, carnet_objects::Result<Opened>> {
+        let number = number(key.as_str());
+        let bytes = Ok(body(number, self.generation(number)));
+        let body = Box::pin(stream::once(std::future::ready(bytes)));
+        Box::pin(async move { Ok(Opened { meta: self.meta(number), range: 0..SIZE, body }) })
     }
 
     fn credential_rejected(&self) {}
@@ -60,14 +118,14 @@ pub async fn commit_all(job: &Job, objects: u64) -> Result<()> {
     for number in 0..objects {
         let receipt = Receipt {
             key: name(number),
-            source_version: version(number),
-            source_modified: SystemTime::UNIX_EPOCH,
+            source_version: version(number, 0),
+            source_modified: modified(number),
             size: SIZE,
-            crc32c: Crc32c::of(&number.to_be_bytes()),
+            crc32c: Crc32c::of(&body(number, 0)),
             md5: None,
-            etag: version(!number),
+            etag: version(!number, 0),
             version_id: None,
-            proven: Proven::Length,
+            proven: Proven::Crc32c,
             unproven: None,
             origin: Origin::Copied,
             dropped: Vec::new(),
@@ -94,22 +152,23 @@ fn number(name: &str) -> u64 {
     file.split('.').next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
-fn version(number: u64) -> Version {
-    let tag = format!("0x8D{:016X}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+fn body(number: u64, generation: u64) -> Bytes {
+    let words = (0..SIZE / 8).map(|word| mixed(number ^ generation << 48 ^ word << 56));
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+fn version(number: u64, generation: u64) -> Version {
+    let tag = format!("0x8D{:016X}", mixed(number).wrapping_add(generation));
     Version::parse(&tag).unwrap_or_else(|_| unreachable!("{tag} is a version"))
 }
 
-fn meta(number: u64) -> ObjectMeta {
-    ObjectMeta {
-        key: name(number),
-        size: SIZE,
-        version: version(number),
-        last_modified: SystemTime::UNIX_EPOCH,
-        content_type: Some("application/octet-stream".into()),
-        content_encoding: None,
-        cache_control: None,
-        content_disposition: None,
-        metadata: BTreeMap::new(),
-        digests: Digests::NONE,
-    }
+/// Some second of three years.
+fn modified(number: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + mixed(number) % 100_000_000)
+}
+
+/// So that what is compressed has as little in common as with real objects.
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (number ^ number >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
 }

@@ -18,7 +18,7 @@ fn high_water() -> u64 {
 /// What planning adds to the memory, which holds the manifest already.
 async fn growth(objects: u64, parallel: usize) -> u64 {
     let world = World::new();
-    let job = world.job_from(Arc::new(Synthetic(objects)));
+    let job = world.job_from(Arc::new(Synthetic::new(objects)));
     let began = Instant::now();
     commit_all(&job, objects).await.unwrap();
     println!("{objects} objects committed in {:?}", began.elapsed());

@@ -33,7 +33,7 @@ async fn job() -> Result<Arc<Job>, Error> {
     let sink = Arc::new(S3Bucket::new(&http, &session, &settings, BUCKET)?);
     let state = State::new(sink.clone(), format!("{PREFIX}.carnet-sync/"))?;
     let to = format!("s3://{BUCKET}/{PREFIX}");
-    Ok(Arc::new(Job::new(Arc::new(Synthetic(OBJECTS)), "synthetic://", sink, to, PREFIX, state)?))
+    Ok(Arc::new(Job::new(Arc::new(Synthetic::new(OBJECTS)), "synthetic://", sink, to, PREFIX, state)?))
 }
 
 async fn plan(job: &Arc<Job>) -> Result<(), Error> {

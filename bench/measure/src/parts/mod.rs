@@ -5,6 +5,7 @@ pub mod cat;
 pub mod cold;
 pub mod google;
 pub mod million;
+pub mod scale;
 pub mod size;
 pub mod sync;
 pub mod warm;

@@ -63,7 +63,11 @@ pub async fn range(
         if whole && merge.is_untouched(until).await? {
             merge.shards.take_over((*shard).clone()).await?;
         } else {
+            let span = KeyRange { from: Some(shard.first.clone()), until: until.map(str::to_owned) };
+            let new = harvest.receipts.iter().filter(|piece| span.meets(&piece.first, &piece.last));
+            merge.shards.cut_evenly(shard.records + new.map(|piece| piece.records).sum::<u64>());
             merge.shard(Records::within(&job.state, vec![(*shard).clone()], range.clone()), until).await?;
+            merge.shards.end().await?;
         }
     }
     if shards.is_empty() {

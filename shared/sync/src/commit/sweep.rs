@@ -6,6 +6,8 @@ use crate::job::Job;
 use crate::manifest::Manifest;
 use crate::state::RunId;
 use crate::stop::Stop;
+use carnet_federation::BoxFuture;
+use carnet_objects::sink::Deletion;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashSet;
 
@@ -19,19 +21,29 @@ pub async fn sweep(job: &Job, manifest: &Manifest, done: &[RunId], stop: &Stop) 
     let shards = root.shards.iter().map(|shard| shard.path.as_str());
     let pending = root.pending.iter().map(|piece| piece.path.as_str());
     let kept: HashSet<&str> = shards.chain(pending).chain(root.retired.iter().map(String::as_str)).collect();
-    let mut stale: Vec<String> = Vec::new();
-    for folder in ["manifest/", "pending/"] {
-        let files = job.state.list(folder).await?;
-        stale.extend(files.into_iter().map(|(path, _)| path).filter(|path| !kept.contains(path.as_str())));
-    }
-    for (path, _) in job.state.list("runs/").await? {
-        if run_of(&path).is_some_and(|(run, _)| done.contains(&run)) {
-            stale.push(path);
+    let is_stale = |path: &str| match run_of(path) {
+        Some((run, _)) => done.contains(&run),
+        None => !kept.contains(path),
+    };
+    let work = async {
+        let mut swept = 0;
+        for folder in ["manifest/", "pending/", "runs/"] {
+            let mut after = None;
+            loop {
+                let (page, next) = job.state.page(folder, after).await?;
+                let stale: Vec<String> =
+                    page.into_iter().map(|(path, _)| path).filter(|path| is_stale(path)).collect();
+                let deletions: Vec<BoxFuture<'_, Result<Deletion>>> =
+                    stale.iter().map(|path| job.state.delete(path, None).boxed()).collect();
+                let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
+                swept += deletions.try_fold(0, |swept, _| std::future::ready(Ok(swept + 1))).await?;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
         }
-    }
-    let swept = stream::iter(stale)
-        .map(|path| async move { job.state.delete(&path, None).await }.boxed())
-        .buffer_unordered(AT_ONCE);
-    let counted = swept.try_fold(0, |swept, _| std::future::ready(Ok(swept + 1)));
-    stop.or(counted).await.unwrap_or(Ok(0))
+        Ok(swept)
+    };
+    stop.or(work).await.unwrap_or(Ok(0))
 }
