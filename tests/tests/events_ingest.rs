@@ -177,6 +177,10 @@ async fn of_two_deliveries_at_once_the_newer_version_wins() {
     let (slow, fast) = tokio::join!(slow, fast);
     assert!(failed(&slow).is_empty() && failed(&fast).is_empty(), "{slow} {fast}");
     assert_eq!(copies(&stage).await["a"], b"the newer bytes");
+    // They did cross: the slow one was refused by its condition, read anew, and found the copy there.
+    let seen = stage.local.shared.faults.seen(Hop::S3);
+    let puts = seen.iter().filter(|seen| seen.method == "PUT" && seen.path.ends_with("/copies/a")).count();
+    assert_eq!(puts, 3, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,6 +298,34 @@ async fn a_list_becomes_messages_of_which_each_is_followed() {
     assert_eq!(Sqs::count(&sqs.events).await, 0);
     let report = invoke(&function, &sample("ingest-object.doctor")).await;
     assert_eq!((&report["ok"], &report["hops"][4]["hop"]), (&json!(true), &json!("queue")), "{report}");
+}
+
+/// There is time for the first lines only; what is left is a message like any other.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "cargo xtask test runs it: it needs moto"]
+async fn a_list_that_is_too_long_for_one_call_goes_on_in_the_next() {
+    let stage = Stage::new().await;
+    let sqs = Sqs::start().await;
+    let inbox = format!("s3://{S3_BUCKET}/lists");
+    let more = [
+        ("CARNET_INGEST_INBOX", inbox.as_str()),
+        ("AWS_ENDPOINT_URL_SQS", &sqs.url),
+        ("CARNET_EVENTS_QUEUE_URL", &sqs.events.queue_url),
+    ];
+    stage.put("a", "x");
+    write(&stage, "lists/monday.txt", &format!("gs://{BUCKET}/a\n").repeat(250)).await;
+    let hurried = following_within(&stage, From::Google, &more, Duration::from_secs(2)).await;
+    let told = invoke(&hurried, &sample("ingest-object.list")).await;
+    assert_eq!(told["queued"], 100, "{told}");
+    assert_eq!(Sqs::count(&sqs.events).await, 101);
+    let function = following(&stage, From::Google, &more).await;
+    sqs.drain(&function).await;
+    let lines = log(&function);
+    let lists: Vec<&Value> = lines.iter().filter(|line| line["message"] == "a list").collect();
+    let of_the_rest = (lists.len(), &lists[0]["lines"], &lists[0]["sent"]);
+    assert_eq!(of_the_rest, (1, &json!(250), &json!(150)));
+    assert_eq!(names(&copies(&stage).await), ["a"]);
+    assert!(Sqs::take(&sqs.dead).await.is_empty());
 }
 
 async fn write(stage: &Stage, name: &str, text: &str) {

@@ -53,7 +53,7 @@ impl Door {
             ("/events/azure", "POST") => self.azure(self.azure.as_ref().ok_or(shut)?, request).await,
             ("/events/google", "POST") => {
                 let verified = verify(self.google.as_ref().ok_or(shut)?, request).await?;
-                self.queue(&*request.body().map_err(unreadable)?, &verified).await
+                self.queue(&request.body().map_err(unreadable)?, &verified).await
             }
             ("/events/azure" | "/events/google", _) => Err(Turned::Status(405)),
             _ => Err(Turned::Status(404)),

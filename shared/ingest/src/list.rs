@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 /// Some 100,000 URLs.
 const LONGEST_LIST: usize = 8 << 20;
-/// Lines between two looks at the time.
-const AT_ONCE: usize = 500;
+/// Lines between two looks at the time. So many are queued even without time: a list that never got
+/// further would go round for ever.
+const AT_ONCE: usize = 100;
 /// Faults that an error names.
 const NAMED: usize = 5;
 
@@ -61,7 +62,7 @@ impl Lists {
         let lines = lines(text, scope).map_err(|faults| refused(list, faults))?;
         let mut sent = 0;
         for chunk in lines.get(begin..).unwrap_or_default().chunks(AT_ONCE) {
-            if stop.is_asked() {
+            if sent > 0 && stop.is_asked() {
                 let rest = Rest { list, version, line: begin + sent };
                 queue.send(vec![rest.message()]).await?;
                 tracing::info!(list = named(list), line = begin + sent, "the rest goes on later");

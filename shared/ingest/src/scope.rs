@@ -121,7 +121,7 @@ mod tests {
             "gs://bucket/in/",
             "gs://bucket/inner/a",
             "gs://other/in/a",
-            "azure://bucket/in/in/a",
+            "azure://bucket/box/in/a",
         ] {
             let error = scope.key(&hint(outside)).unwrap_err();
             assert_eq!((error.kind(), error.hint().unwrap().anchor), (Kind::Forbidden, "event-outside"));

@@ -210,3 +210,61 @@ pub(crate) fn printable(text: &str) -> String {
     let cut = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
     shown.collect::<String>() + cut
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carnet_federation::config::Env;
+
+    /// One whose keys were fetched then, and that nobody can reach.
+    fn known_since(fetched_at: SystemTime) -> Issuer {
+        let http = Http::from_env(&Env::default()).unwrap();
+        // Nothing listens on the port of "discard".
+        let issuer = Issuer::new(http, "https://issuer.example", "https://127.0.0.1:9/".parse().unwrap());
+        let keys = HashMap::from([("k".to_owned(), RsaKey { n: vec![1], e: vec![3] })]);
+        *issuer.known.write().unwrap() = Some(Arc::new(KeySet { keys, fetched_at }));
+        issuer
+    }
+
+    async fn asks(issuer: &Issuer, id: &str) -> (Option<Kind>, bool) {
+        let outcome = issuer.key(id).await.err().map(|error| error.kind());
+        (outcome, issuer.asked.lock().await.is_some())
+    }
+
+    #[tokio::test]
+    async fn keys_are_believed_for_an_hour_and_for_a_day_where_nobody_answers() {
+        let now = SystemTime::now();
+        let hours = |count: u64| Duration::from_secs(count * 3600);
+        assert_eq!(asks(&known_since(now - hours(1) / 2), "k").await, (None, false));
+        assert_eq!(asks(&known_since(now - hours(2)), "k").await, (None, true));
+        assert_eq!(asks(&known_since(now - hours(25)), "k").await, (Some(Kind::Unavailable), true));
+        // A clock that was set back makes nothing eternal.
+        assert_eq!(asks(&known_since(now + hours(25)), "k").await, (Some(Kind::Unavailable), true));
+        // Nobody can say that an unknown key is none while the issuer does not answer.
+        let issuer = known_since(now);
+        assert_eq!(asks(&issuer, "other").await, (Some(Kind::Unavailable), true));
+        // And meanwhile the known one serves.
+        assert_eq!(issuer.key("k").await.map(|key| key.e).ok(), Some(vec![3]));
+    }
+
+    #[test]
+    fn only_rsa_keys_for_signatures_count() {
+        let jwk = |text: &str| rsa_key(serde_json::from_str(text).unwrap()).map(|(id, _)| id);
+        assert_eq!(jwk(r#"{"kid":"k","kty":"RSA","n":"AQAB","e":"AQAB"}"#).as_deref(), Some("k"));
+        for other in [
+            r#"{"kid":"k","kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}"#,
+            r#"{"kid":"k","kty":"RSA","alg":"RS512","n":"AQAB","e":"AQAB"}"#,
+            r#"{"kid":"k","kty":"EC","crv":"P-256","x":"AQAB","y":"AQAB"}"#,
+            r#"{"kid":"k","kty":"oct","k":"AQAB"}"#,
+            r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#,
+        ] {
+            assert_eq!(jwk(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_strangers_send_is_short_and_on_one_line() {
+        assert_eq!(printable("a\r\nb"), "a\u{fffd}\u{fffd}b");
+        assert_eq!(printable(&"x".repeat(1000)).chars().count(), 201);
+    }
+}

@@ -9,13 +9,14 @@ pub fn page(file: &str) -> String {
 }
 
 /// The pages that people read.
-pub const PAGES: [&str; 9] = [
+pub const PAGES: [&str; 10] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "docs/architecture.md",
     "docs/configuration.md",
     "docs/deploying.md",
+    "docs/events.md",
     "docs/figures.md",
     "docs/threat-model.md",
     "docs/troubleshooting.md",

@@ -101,3 +101,6 @@ fn no_json(error: serde_json::Error) -> Error {
 
 /// Attributes and the like: texts by name.
 type Texts = BTreeMap<String, String>;
+
+#[cfg(test)]
+mod tests;
