@@ -104,7 +104,8 @@ impl Issuer {
         if let Some(key) = self.believed(id, FRESH, now) {
             return Ok(key);
         }
-        if self.snapshot().is_some_and(|known| known.fetched_at >= arrived) {
+        let since = |at| at >= arrived && within(at, now, FRESH);
+        if self.snapshot().is_some_and(|known| since(known.fetched_at)) {
             return Err(self.unknown(id));
         }
         if asked.is_some_and(|at| within(at, now, APART)) {
