@@ -72,8 +72,8 @@ fn point(settings: &Settings, objects: u64) -> Result<Point> {
     let mut point = Point { objects, steps: BTreeMap::new(), files: Vec::new() };
     for (run, (name, changed)) in RUNS.iter().enumerate() {
         let bench = Bench { settings, folder: &folder, run: name, changed, objects };
-        for step in 0..3 {
-            point.steps.insert((run, step), bench.step(STEPS[step], None)?);
+        for (step, name) in STEPS.iter().enumerate().take(3) {
+            point.steps.insert((run, step), bench.step(name, None)?);
         }
         let mut merge = Taken::default();
         for range in 0..bench.ranges()? {

@@ -8,8 +8,14 @@ use std::io;
 use std::path::Path;
 
 /// What the API of `template.yaml` has. A test holds the two together.
-pub const RESOURCES: [&str; 4] =
-    ["/azure/{place}", "/azure/{place}/{key+}", "/gcs/{place}", "/gcs/{place}/{key+}"];
+pub const RESOURCES: [&str; 6] = [
+    "/azure/{place}",
+    "/azure/{place}/{key+}",
+    "/gcs/{place}",
+    "/gcs/{place}/{key+}",
+    "/events/azure",
+    "/events/google",
+];
 
 pub(super) async fn start(
     handle: &Handle,
