@@ -334,6 +334,9 @@ async fn status_tells_the_last_run_and_who_holds_the_lease() {
         assert!(text.contains(part), "{part} in {text}");
     }
     let document = status(&["--format", "json"]).await.ok().json();
+    let report = document["report"].as_str().unwrap();
+    assert!(text.contains(&format!("s3://{S3_BUCKET}/{report}")) && text.contains("by list prices"), "{text}");
+    assert_eq!(document["cost"]["currency"], "USD");
     assert_eq!(document["manifest"]["objects"], 1);
     assert_eq!((&document["lease"], &document["last_run"]["ending"]), (&json!(null), &json!("done")));
     assert!(copies.stage.local.shared.faults.seen(Hop::S3).iter().all(|seen| seen.method == "GET"));

@@ -66,10 +66,30 @@ fn write(out: &mut impl Write, args: &Args, status: &Status) -> io::Result<()> {
     write_fields(out, fields.iter().map(|(name, value)| (*name, value.as_str())))?;
     if let Some(last) = &status.last_run {
         writeln!(out, "last run: {} {QUIET}{}{QUIET:#}", summary::ended(last.ending), moment(last.ended))?;
-        let fields = summary::fields(last);
+        let mut fields = summary::fields(last);
+        fields.extend(told(args, status));
         write_fields(out, fields.iter().map(|(name, value)| (*name, value.as_str())))?;
     }
     Ok(())
+}
+
+/// What the last run's report says, and where it is.
+fn told(args: &Args, status: &Status) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if let Some(spent) = &status.spent {
+        let seconds = format!("{:.0} s of workers in {} calls", spent.worker_seconds, spent.calls);
+        fields.push(("spent", seconds));
+    }
+    if let Some(cost) = &status.cost {
+        let but = if cost.complete { "" } else { ", without what has no price" };
+        let total = format!("about {:.2} {} by list prices{but}", cost.total.as_f64(), cost.currency);
+        fields.push(("cost", total));
+    }
+    let place = args.state.as_ref().unwrap_or(&args.to);
+    if let (Some(name), PlaceUrl::S3 { bucket, .. }) = (&status.report, place) {
+        fields.push(("report", format!("s3://{bucket}/{name}")));
+    }
+    fields
 }
 
 fn lease(status: &Status) -> String {

@@ -1,6 +1,8 @@
 //! What the state says, without changing it.
 
+use super::finish::{Report, Spent, report_path};
 use crate::commit::recover::run_of;
+use crate::cost::Estimate;
 use crate::error::Result;
 use crate::lease::{Holder, LEASE};
 use crate::manifest::Manifest;
@@ -22,6 +24,10 @@ pub struct Status {
     /// Big objects under way.
     pub uploads: u64,
     pub last_run: Option<Summary>,
+    /// Its report's name in the bucket, where it still is.
+    pub report: Option<String>,
+    pub spent: Option<Spent>,
+    pub cost: Option<Estimate>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,7 +44,7 @@ pub struct Held {
     pub written_at: SystemTime,
 }
 
-/// Reads the root, the lease and the names of files.
+/// Reads the root, the lease, the last report and the names of files.
 pub async fn status(state: &State) -> Result<Status> {
     let root = Manifest::load(state).await?.root;
     let lease = state.get_json::<Holder>(LEASE).await?.map(|(holder, _)| holder);
@@ -57,5 +63,13 @@ pub async fn status(state: &State) -> Result<Status> {
         pending: root.pending.iter().map(|piece| piece.records).sum(),
         written_at: root.written_at,
     });
-    Ok(Status { manifest, lease, unfinished, uploads, last_run: root.and_then(|root| root.last_run) })
+    let last_run = root.and_then(|root| root.last_run);
+    let path = last_run.as_ref().map(|summary| report_path(&summary.run));
+    let found = match &path {
+        Some(path) => state.get_json::<Report>(path).await?.map(|(report, _)| report),
+        None => None,
+    };
+    let report = path.filter(|_| found.is_some()).map(|path| state.name_of(&path));
+    let (spent, cost) = found.map(|report| (report.spent, report.cost)).unwrap_or_default();
+    Ok(Status { manifest, lease, unfinished, uploads, last_run, report, spent, cost })
 }
