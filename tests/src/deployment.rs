@@ -36,6 +36,16 @@ pub struct Deployment {
 /// What a function answered, or by which name it failed.
 pub type Answer = Result<Value, (String, String)>;
 
+/// Waits until something holds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
 impl Deployment {
     /// `parameters` are the template's, `variables` what no parameter sets.
     pub async fn new(parameters: &[(&str, &str)], variables: &[(&str, &str)], timeout: Duration) -> Self {

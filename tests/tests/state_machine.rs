@@ -2,7 +2,7 @@
 //! its tasks under the roles that the template gives them.
 
 use carnet_localclouds::faults::Hop;
-use carnet_tests::deployment::Deployment;
+use carnet_tests::deployment::{Deployment, until};
 use carnet_tests::machine::Machine;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -20,16 +20,6 @@ fn fill(deployment: &Deployment, objects: usize) {
     for number in 0..objects {
         deployment.stage.put(&format!("{number:02}.txt"), format!("object {number}"));
     }
-}
-
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let wait = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

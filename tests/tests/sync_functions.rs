@@ -2,21 +2,12 @@
 //! told wrongly, what they tell.
 
 use carnet_localclouds::faults::Hop;
-use carnet_tests::deployment::{Deployment, FUNCTIONS};
+use carnet_tests::deployment::{Deployment, FUNCTIONS, until};
 use carnet_tests::secrecy;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let wait = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 /// Fault 27: the deadline comes near while a store is silent.
 #[tokio::test(flavor = "multi_thread")]
