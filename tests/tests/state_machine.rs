@@ -102,7 +102,8 @@ async fn one_that_timed_out_is_redriven() {
     let machine = Machine::new(&deployment).await;
     deployment.stage.fault("google.media=hang");
     let mut definition = machine.definition();
-    definition["TimeoutSeconds"] = json!(4);
+    // Long enough for the plan on a busy machine: a redrive is to begin with the copies.
+    definition["TimeoutSeconds"] = json!(10);
     let execution = machine.start_of(definition, json!({})).await;
     assert_eq!(machine.wait(&execution).await.status, "TIMED_OUT");
     assert_eq!(deployment.copies().await.len(), 0);

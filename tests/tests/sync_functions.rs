@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Fault 27: the deadline comes near while a store is silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_done_before_the_deadline_is_handed_back() {
-    let deployment = Deployment::new(&[], &[], Duration::from_secs(6)).await;
+    let deployment = Deployment::new(&[], &[], Duration::from_secs(12)).await;
     deployment.stage.put("a", "one");
     deployment.stage.put("second", "two");
     deployment.stage.fault("google.media/second=hang");
