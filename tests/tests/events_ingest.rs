@@ -219,7 +219,7 @@ async fn what_is_not_begun_before_the_deadline_comes_again() {
     for name in ["a", "b"] {
         stage.put(name, "x");
     }
-    let function = following_within(&stage, From::Azure, &[], Duration::from_secs(8)).await;
+    let function = following_within(&stage, From::Azure, &[], Duration::from_secs(15)).await;
     let event =
         batch(&[("1", From::Azure.event(&stage, "a", false)), ("2", From::Azure.event(&stage, "b", false))]);
     // The bytes of one of them never come.
@@ -314,7 +314,7 @@ async fn a_list_that_is_too_long_for_one_call_goes_on_in_the_next() {
     ];
     stage.put("a", "x");
     write(&stage, "lists/monday.txt", &format!("gs://{BUCKET}/a\n").repeat(250)).await;
-    let hurried = following_within(&stage, From::Google, &more, Duration::from_secs(2)).await;
+    let hurried = following_within(&stage, From::Google, &more, Duration::from_secs(5)).await;
     let told = invoke(&hurried, &sample("ingest-object.list")).await;
     assert_eq!(told["queued"], 100, "{told}");
     assert_eq!(Sqs::count(&sqs.events).await, 101);

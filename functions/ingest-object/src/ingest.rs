@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Kept free at the end, to hand back what was not begun. Parts that have arrived stay, and nothing of
 /// an object that is not whole is visible.
-const MARGIN: Duration = Duration::from_secs(2);
+const MARGIN: Duration = Duration::from_secs(5);
 
 pub struct Ingest {
     follower: Follower,
