@@ -335,7 +335,10 @@ async fn status_tells_the_last_run_and_who_holds_the_lease() {
     }
     let document = status(&["--format", "json"]).await.ok().json();
     let report = document["report"].as_str().unwrap();
-    assert!(text.contains(&format!("s3://{S3_BUCKET}/{report}")) && text.contains("by list prices"), "{text}");
+    assert!(
+        text.contains(&format!("s3://{S3_BUCKET}/{report}")) && text.contains("by list prices"),
+        "{text}"
+    );
     assert_eq!(document["cost"]["currency"], "USD");
     assert_eq!(document["manifest"]["objects"], 1);
     assert_eq!((&document["lease"], &document["last_run"]["ending"]), (&json!(null), &json!("done")));
