@@ -230,6 +230,8 @@ fn every_link_of_a_sync_leads_to_its_row() {
         .lines()
         .filter_map(|line| line.strip_prefix("#### "))
         .map(|heading| heading.to_lowercase().replace(": ", "-").replace(' ', "-"))
+        // Others are what alarms lead to.
+        .filter(|heading| heading.starts_with("sync-"))
         .collect();
     for anchor in &anchors {
         assert!(headings.contains(&format!("sync-{anchor}")), "#sync-{anchor} in {headings:?}");

@@ -177,7 +177,9 @@ pub fn setup() -> ExitCode {
 
 /// Integration tests by target name, those included that need tools: here the tools are there.
 fn end_to_end(tests: &str) -> Result {
-    let mut command = cargo(&["test", "--workspace", "--test", tests, "--", "--include-ignored"]);
+    // Whatever fails, the rest is worth knowing.
+    let arguments = ["test", "--workspace", "--no-fail-fast", "--test", tests, "--", "--include-ignored"];
+    let mut command = cargo(&arguments);
     for function in &shipped::FUNCTIONS {
         command.env(shipped::variable(function), release_binary(function.name));
     }
