@@ -52,14 +52,48 @@ async fn every_step_may_be_called_again() {
     for item in waves.concat().iter().flat_map(|item| [item, item]) {
         engine.copy(item).await.unwrap();
     }
-    let puts =
-        world.frail.log().iter().filter(|line| line.starts_with("put ") && !line.contains(STATE)).count();
-    assert_eq!(puts, 5, "nothing is copied twice");
+    let log = world.frail.log();
+    let puts = log.iter().filter(|line| line.starts_with("put "));
+    let (state, copies): (Vec<_>, Vec<_>) = puts.partition(|line| line.contains(STATE));
+    assert_eq!(copies.len(), 5, "nothing is copied twice");
+    let receipts = state.iter().filter(|line| line.contains("/receipts/"));
+    assert_eq!(receipts.count(), 3, "a whole file of receipts is not written again");
     let summary = engine.commit().await.unwrap();
     assert_eq!(engine.commit().await.unwrap(), summary);
     let over = engine.copy(&waves[0][0]).await.unwrap_err();
     assert!(matches!(over, SyncError::RunIsOver { .. }), "{over}");
     assert_eq!(status(&engine.state()).await.unwrap().lease, None);
+}
+
+/// One that the engine gave up is still at work: when it ends, what was gathered holds.
+#[tokio::test]
+async fn a_worker_that_was_given_up_changes_nothing_that_is_referred_to() {
+    let mut world = World::new();
+    world.options.plan.batches.objects = 3;
+    for number in 0..3 {
+        world.put(&format!("{number}"), noise(number, 7));
+    }
+    let engine = Engine::new(&world, "execution-1");
+    let item = engine.plan().await.unwrap()[0][0].clone();
+    // It has copied all, and is about to write its receipts, when another one is called and comes to its end.
+    let (given_up, stop) = (engine.steps(), Stop::new());
+    let (paused, go_on) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    world.frail.on("put .carnet/runs/execution-1/receipts/", Break::Wait(paused.clone(), go_on.clone()));
+    let late = given_up.copy(&item, &stop);
+    let rest = async {
+        paused.notified().await;
+        engine.copy(&item).await.unwrap();
+        let gathered = engine.steps().gather(&engine.run).await.unwrap();
+        go_on.notify_one();
+        gathered
+    };
+    let (late, gathered) = tokio::join!(late, rest);
+    late.unwrap();
+    for number in 0..gathered.count {
+        engine.steps().merge(&engine.run, number).await.unwrap();
+    }
+    assert_eq!(engine.commit().await.unwrap().ending, Ending::Done);
+    world.assert_same().await;
 }
 
 #[tokio::test]

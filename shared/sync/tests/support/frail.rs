@@ -31,6 +31,8 @@ pub enum Break {
     Conflict,
     /// A byte flips on its way to the store.
     Corrupt,
+    /// Says that it is due, and waits until it may go on.
+    Wait(Arc<Notify>, Arc<Notify>),
 }
 
 pub struct Frail {
@@ -134,6 +136,11 @@ impl Frail {
             None | Some(Break::Conflict | Break::Corrupt) => work.await,
             Some(Break::First(first)) => {
                 first();
+                work.await
+            }
+            Some(Break::Wait(due, go_on)) => {
+                due.notify_one();
+                go_on.notified().await;
                 work.await
             }
             Some(Break::DieBefore) => self.die().await,
