@@ -31,7 +31,7 @@ async fn start(env: &Env) -> Result<Api> {
     let entra = Entra::new(http.clone(), &settings.azure)?;
     let credential = AzureCredential::new(Credential::new(Arc::new(mint), entra));
     let places = settings.sources(&http, &credential)?;
-    warm_up(credential.credential(), &Scope::new(SCOPE)).await;
+    warm_up(credential.credential().token(&Scope::new(SCOPE))).await;
     let doctor = move || doctor::azure(credential.credential().clone(), Scope::new(SCOPE));
     Ok(Api::new(places, doctor))
 }

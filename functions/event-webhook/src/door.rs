@@ -11,7 +11,7 @@ use carnet_federation::{BoxFuture, Error, Hop, Kind};
 use carnet_ingest::message::{self, validation_code};
 use carnet_ingest::{Event, Queue};
 use carnet_lambda::{Call, Failure, Function};
-use carnet_oidc::{Verified, Verifier};
+use carnet_oidc::{Verified, Verifier, printable};
 use serde_json::{Value, json};
 
 pub struct Door {
@@ -105,11 +105,6 @@ fn handshake(side: &AzureSide, request: &Request) -> Result<Value, Turned> {
     }
     tracing::info!(origin, "this origin may deliver here, with a token");
     Ok(answer::allowed(origin))
-}
-
-/// What anybody may have sent, for the log.
-fn printable(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn unreadable(why: Unreadable) -> Turned {

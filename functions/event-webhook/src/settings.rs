@@ -1,7 +1,7 @@
 //! The environment of this function.
 
 use carnet_federation::Result;
-use carnet_federation::config::{self, AZURE_CLOUDS, Env, Faults, endpoint};
+use carnet_federation::config::{self, Env, Faults, endpoint, entra_host, is_guid};
 use carnet_federation::http::Http;
 use carnet_ingest::Queue;
 use carnet_oidc::{Identity, Issuer, Verifier};
@@ -87,15 +87,7 @@ fn azure(env: &Env, faults: &mut Faults) -> Option<Azure> {
     );
     let subjects =
         list(env, faults, "CARNET_EVENTS_AZURE_SUBJECTS", "the application id of whoever delivers");
-    let name = env.get("CARNET_AZURE_CLOUD").unwrap_or(AZURE_CLOUDS[0].name);
-    let Some(cloud) = AZURE_CLOUDS.iter().find(|cloud| cloud.name == name) else {
-        faults.add("CARNET_AZURE_CLOUD", "is not one of public, usgovernment, china");
-        return None;
-    };
-    let Some(authority) = endpoint(env.get("AZURE_AUTHORITY_HOST").unwrap_or(cloud.authority)) else {
-        faults.add("AZURE_AUTHORITY_HOST", "is not an https URL such as https://login.microsoftonline.com");
-        return None;
-    };
+    let (cloud, authority) = entra_host(env, faults)?;
     let origins = env.get("CARNET_EVENTS_AZURE_ORIGINS").unwrap_or(ORIGIN);
     let origins = entries(origins).map(str::to_owned).collect();
     let (tenant, audiences, subjects) = (tenant?, audiences?, subjects?);
@@ -122,9 +114,7 @@ fn tenant(env: &Env, faults: &mut Faults) -> Option<String> {
         return None;
     };
     // The issuer's name has the id, never a domain.
-    let groups = id.split('-').map(str::len);
-    let is_guid = groups.eq([8, 4, 4, 4, 12]) && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-    if !is_guid {
+    if !is_guid(id) {
         faults.add(NAME, "is not a GUID such as 00000000-0000-0000-0000-000000000000");
         return None;
     }

@@ -32,7 +32,7 @@ async fn start(env: &Env) -> Result<Api> {
     let storage = CloudStorage::new(&http, credential.clone(), &settings.google.storage_endpoint)?;
     let places = settings.sources(&storage)?;
     // Roots are parsed while the token is on its way.
-    let warm = warm_up(credential.credential(), credential.scope());
+    let warm = warm_up(credential.credential().token(credential.scope()));
     let ((), prepared) = tokio::join!(warm, storage.prepare());
     prepared?;
     let doctor = move || doctor::google(credential.credential().clone(), credential.scope().clone());

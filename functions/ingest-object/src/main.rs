@@ -11,12 +11,8 @@ mod ingest;
 mod settings;
 
 use carnet_federation::config::Env;
-use carnet_federation::{deadline, telemetry};
+use carnet_federation::telemetry;
 use ingest::Ingest;
-use std::time::Duration;
-
-/// Of the 10 s that Lambda gives the init phase.
-const WARM_UP: Duration = Duration::from_secs(6);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -27,9 +23,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 async fn start(env: &Env) -> carnet_federation::Result<Ingest> {
     telemetry::init_lambda(env)?;
     let ingest = settings::read(env)?.open(env).await?;
-    // The first event finds a token waiting. If there is none to be had, that event says why.
-    if let Err(error) = deadline::within(WARM_UP, ingest.warm_up()).await {
-        tracing::warn!(%error, "no token at init; the first event tries again");
-    }
+    carnet_lambda::warm_up(ingest.warm_up()).await;
     Ok(ingest)
 }

@@ -1,16 +1,14 @@
 //! The environment of this function, and what is made of it.
 
 use crate::ingest::Ingest;
+use carnet_federation::Result;
 use carnet_federation::config::{self, Env};
-use carnet_federation::{Error, Hop, Kind, Result, hints};
 use carnet_ingest::list::Lists;
 use carnet_ingest::{Follower, Inbox, Queue, Scope};
 use carnet_objects::way;
 use carnet_schedule::Settings as Sync;
-use carnet_sync::{Filter, Job, State, SyncError};
 use reqwest::Url;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 pub struct Settings {
     /// The pair of places and how objects are written there, as the scheduled runs have it.
@@ -43,15 +41,12 @@ impl Settings {
         let Self { sync, inbox, queue } = self;
         let ends = way::ends(env, &sync.source).await?;
         let bucket = ends.buckets.bucket(&sync.bucket)?;
-        let state = State::new(bucket.clone(), sync.state_folder()).map_err(not_configured)?;
-        let (from, to) = (sync.source.to_string(), sync.destination().to_string());
-        let source = ends.from.objects.clone();
-        let job = Job::new(source, from, bucket.clone(), to, &sync.prefix, state).map_err(not_configured)?;
+        let job = sync.job(&ends.from, bucket.clone())?;
         let queue = match &queue {
             Some(url) => Some(Arc::new(Queue::new(ends.buckets.session(), url)?)),
             None => None,
         };
-        let filter = Filter::new(sync.options.plan.filter, SystemTime::now()).map_err(not_configured)?;
+        let filter = sync.filter()?;
         let follower = Follower {
             job: Arc::new(job),
             scope: Scope::new(sync.source),
@@ -60,14 +55,6 @@ impl Settings {
             lists: Lists { inbox, bucket: bucket.clone(), queue: queue.clone() },
         };
         Ok(Ingest::new(follower, ends.from, bucket, queue))
-    }
-}
-
-fn not_configured(error: SyncError) -> Error {
-    match error {
-        SyncError::Store(error) => error,
-        other => Error::new(Hop::Config, Kind::NotConfigured, "CARNET_SYNC_DESTINATION", other.to_string())
-            .with_hint(&hints::CONFIGURATION),
     }
 }
 

@@ -204,8 +204,8 @@ fn rsa_key(jwk: Jwk) -> Option<(String, RsaKey)> {
     Some((jwk.kid?, RsaKey { n: number(jwk.n)?, e: number(jwk.e)? }))
 }
 
-/// What somebody unknown sent, as an error may show it.
-pub(crate) fn printable(text: &str) -> String {
+/// What somebody unknown sent, as an error or a log may show it.
+pub fn printable(text: &str) -> String {
     const SHOWN: usize = 200;
     let shown = text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c });
     let cut = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };

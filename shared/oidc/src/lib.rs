@@ -14,6 +14,6 @@ pub mod issuer;
 pub mod token;
 pub mod verifier;
 
-pub use issuer::Issuer;
+pub use issuer::{Issuer, printable};
 pub use token::Token;
 pub use verifier::{Identity, Verified, Verifier};

@@ -4,19 +4,17 @@ use crate::failure;
 use crate::settings::Settings;
 use carnet_federation::config::{self, Env};
 use carnet_federation::doctor::Report;
-use carnet_federation::{Error, Hop, Kind, Result, deadline, telemetry};
-use carnet_lambda::{Call, Failure};
+use carnet_federation::{Result, telemetry};
+use carnet_lambda::{Call, Failure, warm_up};
 use carnet_objects::sink::SinkListRequest;
 use carnet_objects::way::{self, Way};
 use carnet_objects::{ObjectSink as _, s3::S3Bucket};
 use carnet_sync::steps::Engine;
-use carnet_sync::{Event, Job, Progress, State, Steps, Stop, SyncError};
+use carnet_sync::{Event, Job, Progress, Steps, Stop, SyncError};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Of the 10 s that Lambda gives the init phase.
-const WARM_UP: Duration = Duration::from_secs(6);
 /// Kept back of a call's time: what is under way is dropped, and what has arrived is written down.
 const TO_END: Duration = Duration::from_secs(20);
 
@@ -37,10 +35,8 @@ impl Schedule {
         let settings = config::gather(|faults| Settings::read(env, faults))?;
         let ends = way::ends(env, &settings.source).await?;
         let bucket = ends.buckets.bucket(&settings.bucket)?;
-        let job = job(&settings, &ends.from, bucket.clone()).map_err(|fault| not_configured(&fault))?;
-        if let Err(error) = deadline::within(WARM_UP, ends.from.warm_up()).await {
-            tracing::warn!(%error, "no token at init; the first call tries again");
-        }
+        let job = settings.job(&ends.from, bucket.clone())?;
+        warm_up(ends.from.warm_up()).await;
         Ok(Self { settings, job: Arc::new(job), from: ends.from, bucket })
     }
 
@@ -87,16 +83,6 @@ pub(crate) fn stop(call: &Call<'_>) -> Stop {
 pub(crate) fn asked<T: DeserializeOwned>(call: &Call<'_>, form: &str) -> std::result::Result<T, Failure> {
     serde_json::from_str(call.event.get())
         .map_err(|why| Failure::new("BadEvent", format!("the event is not {form}: {why}")))
-}
-
-fn job(settings: &Settings, from: &Way, bucket: Arc<S3Bucket>) -> std::result::Result<Job, SyncError> {
-    let state = State::new(bucket.clone(), settings.state_folder())?;
-    let (source, destination) = (settings.source.to_string(), settings.destination().to_string());
-    Job::new(from.objects.clone(), source, bucket, destination, &settings.prefix, state)
-}
-
-fn not_configured(fault: &SyncError) -> Error {
-    Error::new(Hop::Config, Kind::NotConfigured, "CARNET_SYNC_DESTINATION", fault.to_string())
 }
 
 /// What a run tells, as log lines. Objects that are copied are many and in the receipts: they are said at

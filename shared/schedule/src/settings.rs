@@ -1,11 +1,17 @@
 //! What a deployment says of its sync.
 
 use carnet_federation::config::{Env, Faults};
+use carnet_federation::{Error, Hop, Kind, Result, hints};
 use carnet_objects::PlaceUrl;
+use carnet_objects::s3::S3Bucket;
+use carnet_objects::way::Way;
 use carnet_sync::copy::keeping;
 use carnet_sync::cost::Prices;
-use carnet_sync::{BatchLimits, CopyOptions, Filter, FilterSpec, Guard, PlanOptions, RunOptions};
+use carnet_sync::{
+    BatchLimits, CopyOptions, Filter, FilterSpec, Guard, Job, PlanOptions, RunOptions, State, SyncError,
+};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Below the destination.
@@ -73,6 +79,28 @@ impl Settings {
 
     pub fn state_folder(&self) -> String {
         format!("{}{STATE_FOLDER}", self.prefix)
+    }
+
+    /// The pair of places, on the ways to both.
+    pub fn job(&self, from: &Way, bucket: Arc<S3Bucket>) -> Result<Job> {
+        let job = State::new(bucket.clone(), self.state_folder()).and_then(|state| {
+            let (source, destination) = (self.source.to_string(), self.destination().to_string());
+            Job::new(from.objects.clone(), source, bucket, destination, &self.prefix, state)
+        });
+        job.map_err(not_configured)
+    }
+
+    /// Which objects take part, by an age that counts from now.
+    pub fn filter(&self) -> Result<Filter> {
+        Filter::new(self.options.plan.filter.clone(), SystemTime::now()).map_err(not_configured)
+    }
+}
+
+fn not_configured(error: SyncError) -> Error {
+    match error {
+        SyncError::Store(error) => error,
+        other => Error::new(Hop::Config, Kind::NotConfigured, "CARNET_SYNC_DESTINATION", other.to_string())
+            .with_hint(&hints::CONFIGURATION),
     }
 }
 
@@ -152,7 +180,7 @@ fn guard(env: &Env, faults: &mut Faults) -> Option<Guard> {
 
 fn copy(env: &Env, faults: &mut Faults) -> Option<CopyOptions> {
     let mut sound = true;
-    let mut word = |variable: &str, parse: fn(&str) -> Result<String, String>| {
+    let mut word = |variable: &str, parse: fn(&str) -> std::result::Result<String, String>| {
         let parsed = env.get(variable).map(parse).transpose();
         parsed.unwrap_or_else(|why| {
             faults.add(variable, &why);
@@ -213,7 +241,7 @@ mod tests {
     use super::*;
     use carnet_federation::config::gather;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+    fn read(pairs: &[(&str, &str)]) -> std::result::Result<Settings, String> {
         let env: Env = pairs.iter().copied().collect();
         gather(|faults| Settings::read(&env, faults)).map_err(|error| error.to_string())
     }

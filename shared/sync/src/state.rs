@@ -141,6 +141,12 @@ impl State {
         }
     }
 
+    /// Whether there is such a file, without its body.
+    pub(crate) async fn holds(&self, path: &str) -> Result<bool> {
+        let key = self.key(path)?;
+        Ok(attempt(Hop::Read, &*self.sink, || self.sink.head(&key)).await?.is_some())
+    }
+
     pub(crate) async fn put(
         &self,
         path: &str,

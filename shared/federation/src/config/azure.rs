@@ -90,6 +90,12 @@ pub fn exchange_audience(env: &Env, faults: &mut Faults) -> Audience {
     Audience::new(env.get("CARNET_AZURE_AUDIENCE").unwrap_or(cloud(env, faults).audience))
 }
 
+/// Which Azure, and where its Entra is, for those who only verify its tokens.
+pub fn entra_host(env: &Env, faults: &mut Faults) -> Option<(AzureCloud, Url)> {
+    let cloud = cloud(env, faults);
+    Some((cloud, authority(env, cloud, faults)?))
+}
+
 fn cloud(env: &Env, faults: &mut Faults) -> AzureCloud {
     let name = env.get("CARNET_AZURE_CLOUD").unwrap_or(AZURE_CLOUDS[0].name);
     AZURE_CLOUDS.iter().find(|cloud| cloud.name == name).copied().unwrap_or_else(|| {
@@ -129,7 +135,8 @@ fn client_id(env: &Env, faults: &mut Faults) -> Option<String> {
     None
 }
 
-fn is_guid(text: &str) -> bool {
+/// `00000000-0000-0000-0000-000000000000`, in any digits.
+pub fn is_guid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))

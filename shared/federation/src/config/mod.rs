@@ -10,7 +10,7 @@ mod azure;
 mod external_account;
 mod google;
 
-pub use azure::{AZURE_CLOUDS, AzureCloud, AzureSettings, exchange_audience};
+pub use azure::{AZURE_CLOUDS, AzureCloud, AzureSettings, entra_host, exchange_audience, is_guid};
 pub use google::GoogleSettings;
 
 use crate::error::{Error, Hop, Kind, Result};

@@ -1,7 +1,7 @@
 //! The functions of the world, started with what they need to find the stand-ins.
 
 use super::{Handle, Options};
-use crate::lambda::{self, Function, FunctionSpec, GatewayOptions, ResponseTransferMode};
+use crate::lambda::{self, Function, FunctionSpec, GatewayOptions};
 use crate::world;
 use std::collections::BTreeMap;
 use std::io;
@@ -37,20 +37,11 @@ pub(super) async fn start(
         let gateway = GatewayOptions {
             check_sigv4: options.check_callers,
             resources: RESOURCES.map(str::to_owned).to_vec(),
-            response_transfer_mode: transfer_mode(&name),
             ..GatewayOptions::default()
         };
         running.insert(name, lambda::start(handle.clone(), spec, gateway).await?);
     }
     Ok(running)
-}
-
-/// The door for events answers in a few words; objects are streamed.
-fn transfer_mode(function: &str) -> ResponseTransferMode {
-    match function.starts_with("event-webhook") {
-        true => ResponseTransferMode::Buffered,
-        false => ResponseTransferMode::Stream,
-    }
 }
 
 /// Those that were named, or all whose binary has been built.

@@ -18,7 +18,7 @@ const AT_ONCE: usize = 16;
 /// what was written.
 pub struct Ended<'r> {
     pub run: &'r RunId,
-    pub unfinished: &'r [u64],
+    pub unfinished: HashSet<u64>,
 }
 
 impl Ended<'_> {

@@ -73,7 +73,7 @@ impl Batch {
 
     /// Whether some process has said so.
     pub(crate) async fn is_begun(&self, state: &State) -> Result<bool> {
-        Ok(state.get(&self.begun_path()).await?.is_some())
+        state.holds(&self.begun_path()).await
     }
 
     fn begun_path(&self) -> String {

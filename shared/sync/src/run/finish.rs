@@ -187,7 +187,7 @@ impl Finish<'_> {
         }
         let mut done = absorbed;
         // What failed or was left may have been written all the same: the next run looks.
-        let ended = Ended { run: &plan.run, unfinished: &unfinished };
+        let ended = Ended { run: &plan.run, unfinished: unfinished.into_iter().collect() };
         if counts.failed == 0 && counts.left == 0 {
             done.push(plan.run.clone());
         }
