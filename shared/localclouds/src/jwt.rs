@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
+use ring::signature::{self, EcdsaKeyPair, KeyPair as _, RsaEncoding, RsaKeyPair};
 use rsa::pkcs8::EncodePrivateKey as _;
 use rsa::traits::PublicKeyParts as _;
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Rs256,
+    Rs512,
     Es384,
 }
 
@@ -25,6 +26,7 @@ impl Algorithm {
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Rs256 => "RS256",
+            Algorithm::Rs512 => "RS512",
             Algorithm::Es384 => "ES384",
         }
     }
@@ -132,7 +134,7 @@ impl Keys {
     pub fn key_id(&self, algorithm: Algorithm) -> String {
         let newest = self.newest();
         match algorithm {
-            Algorithm::Rs256 => newest.rsa_id.clone(),
+            Algorithm::Rs256 | Algorithm::Rs512 => newest.rsa_id.clone(),
             Algorithm::Es384 => newest.ec_id.clone(),
         }
     }
@@ -185,21 +187,24 @@ impl Generation {
     }
 
     fn sign(&self, message: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, KeyError> {
-        let random = SystemRandom::new();
         match algorithm {
-            Algorithm::Rs256 => {
-                let mut signature = vec![0; self.rsa.public().modulus_len()];
-                self.rsa
-                    .sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .map_err(|_| KeyError("signing with RSA failed"))?;
-                Ok(signature)
-            }
+            Algorithm::Rs256 => self.sign_rsa(&signature::RSA_PKCS1_SHA256, message),
+            Algorithm::Rs512 => self.sign_rsa(&signature::RSA_PKCS1_SHA512, message),
             Algorithm::Es384 => {
+                let random = SystemRandom::new();
                 let signature =
                     self.ec.sign(&random, message).map_err(|_| KeyError("signing with P-384 failed"))?;
                 Ok(signature.as_ref().to_vec())
             }
         }
+    }
+
+    fn sign_rsa(&self, padding: &'static dyn RsaEncoding, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let mut signature = vec![0; self.rsa.public().modulus_len()];
+        self.rsa
+            .sign(padding, &SystemRandom::new(), message, &mut signature)
+            .map_err(|_| KeyError("signing with RSA failed"))?;
+        Ok(signature)
     }
 
     fn rsa_jwk(&self) -> Value {
@@ -271,6 +276,13 @@ impl Token {
         self.check_algorithm(Algorithm::Rs256.name())?;
         signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
             .verify(&signature::RSA_PKCS1_2048_8192_SHA256, self.message.as_bytes(), &self.signature)
+            .map_err(|_| JwtFault::BadSignature)
+    }
+
+    pub fn check_rs512(&self, key: &RsaPublic) -> Result<(), JwtFault> {
+        self.check_algorithm(Algorithm::Rs512.name())?;
+        signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
+            .verify(&signature::RSA_PKCS1_2048_8192_SHA512, self.message.as_bytes(), &self.signature)
             .map_err(|_| JwtFault::BadSignature)
     }
 

@@ -12,6 +12,7 @@ use crate::google::bearer::Seal;
 use crate::issuers::Issuers;
 use crate::jwt::{KeyError, Keys};
 use crate::lambda::{self, Function, LogSink};
+use crate::names::{self, Certificates, Names};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
@@ -36,10 +37,16 @@ pub struct Shared {
     pub google_seal: Seal,
     /// Sign Google's ID tokens. Made when the first is asked for: few tests need them.
     google_keys: OnceLock<Keys>,
+    /// Sign for every other issuer, GitHub's and Kubernetes' among them. Made when first asked for.
+    other_keys: OnceLock<Keys>,
+    /// Where the clouds' HTTP client finds other people's issuers.
+    pub names: Names,
     /// Other people's issuers, as Entra knows them.
     pub issuers: Issuers,
     /// The same, as Google knows them.
     pub google_issuers: Issuers,
+    /// The same, as STS knows them.
+    pub aws_issuers: Issuers,
     pub authority: Authority,
     /// What is in the buckets.
     pub s3: s3::Store,
@@ -79,7 +86,9 @@ impl Shared {
         let authority = Authority::new().map_err(|e| LocalError::at("making the CA", e))?;
         // Entra and Google trust the issuers that the CA of these stand-ins vouches for, and no other.
         let tls = authority.client_config().map_err(|e| LocalError::at("trusting the CA", e))?;
+        let names = Names::default();
         let client = reqwest::Client::builder()
+            .dns_resolver(names.clone())
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -93,8 +102,11 @@ impl Shared {
             entra_keys: Keys::generate().map_err(keys)?,
             google_keys: OnceLock::new(),
             google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,
+            other_keys: OnceLock::new(),
+            names,
             issuers: Issuers::new(client.clone()),
-            google_issuers: Issuers::new(client),
+            google_issuers: Issuers::new(client.clone()),
+            aws_issuers: Issuers::new(client),
             authority,
             s3: s3::Store::default(),
             endpoints: OnceLock::new(),
@@ -102,14 +114,11 @@ impl Shared {
     }
 
     pub fn google_keys(&self) -> Result<&Keys, KeyError> {
-        match self.google_keys.get() {
-            Some(keys) => Ok(keys),
-            None => {
-                let keys = Keys::generate()?;
-                // Whoever was faster keeps theirs.
-                Ok(self.google_keys.get_or_init(|| keys))
-            }
-        }
+        made(&self.google_keys)
+    }
+
+    pub fn other_keys(&self) -> Result<&Keys, KeyError> {
+        made(&self.other_keys)
     }
 
     /// Never held across an await.
@@ -120,6 +129,17 @@ impl Shared {
     /// Never held across an await.
     pub fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
         self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn made(keys: &OnceLock<Keys>) -> Result<&Keys, KeyError> {
+    match keys.get() {
+        Some(keys) => Ok(keys),
+        None => {
+            let fresh = Keys::generate()?;
+            // Whoever was faster keeps theirs.
+            Ok(keys.get_or_init(|| fresh))
+        }
     }
 }
 
@@ -246,6 +266,10 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let accounts = bind(&tls).await?;
     let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
+    let named = Authority::server_config_by(Arc::new(Certificates::new(handle)))
+        .map_err(|e| LocalError::at("making a certificate", e))?;
+    let named = bind(&Transport::Tls(named)).await?;
+    handle.names.are_at(named.addr, handle);
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
         aws_iam: iam.base_url.clone(),
@@ -276,6 +300,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
         accounts.serve(wrapped(Hop::GoogleAccounts, google::accounts::router)),
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
+        named.serve(wrapped(Hop::Issuers, names::router)),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

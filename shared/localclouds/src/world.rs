@@ -2,8 +2,10 @@
 //! a trust here and watches the call be refused. [`from_config`](World::from_config) makes it.
 
 mod from_config;
+pub mod workloads;
 
 pub use from_config::WorldError;
+pub use workloads::Workloads;
 
 use carnet_trust::aws::Policy;
 use carnet_trust::entra::FederatedCredential;
@@ -18,6 +20,10 @@ pub struct World {
     pub entra: Entra,
     pub azure: Azure,
     pub google: Google,
+    /// Who runs elsewhere and has proofs to show.
+    pub workloads: Workloads,
+    /// Further issuers of OpenID Connect that exist under their own names, e.g. `https://gitlab.com`.
+    pub issuers: BTreeSet<String>,
     /// By function name.
     pub functions: BTreeMap<String, Function>,
     /// The access key (of `aws.access_keys`) that is given to people: `aws.access_key_id` of the state.

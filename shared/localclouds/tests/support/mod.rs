@@ -41,6 +41,8 @@ pub fn world() -> World {
         operator: String::new(),
         operator_client_id: None,
         google: Default::default(),
+        workloads: Default::default(),
+        issuers: BTreeSet::new(),
         operator_provider: None,
         operator_service_account: None,
     }

@@ -92,6 +92,8 @@ impl World {
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)? },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
+            workloads: super::Workloads::default(),
+            issuers: std::collections::BTreeSet::new(),
             functions,
             operator: operator_id,
             operator_client_id: config.client_id(operator).map(str::to_owned),
