@@ -53,10 +53,20 @@ pub enum Hop {
     GoogleStorage,
     /// The bytes of objects.
     GoogleMedia,
+    /// Discovery and keys of issuers under their real names.
+    Issuers,
+    /// A virtual machine's metadata service at Azure.
+    AzureImds,
+    AzureAppService,
+    /// An instance's metadata server at Google.
+    GoogleMetadata,
+    /// Where a job of GitHub Actions asks for its token.
+    GitHub,
+    Cognito,
 }
 
 impl Hop {
-    pub const ALL: [Hop; 12] = [
+    pub const ALL: [Hop; 18] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -69,6 +79,12 @@ impl Hop {
         Hop::GoogleAccounts,
         Hop::GoogleStorage,
         Hop::GoogleMedia,
+        Hop::Issuers,
+        Hop::AzureImds,
+        Hop::AzureAppService,
+        Hop::GoogleMetadata,
+        Hop::GitHub,
+        Hop::Cognito,
     ];
 
     pub fn name(self) -> &'static str {
@@ -85,6 +101,12 @@ impl Hop {
             Hop::GoogleAccounts => "google.accounts",
             Hop::GoogleStorage => "google.storage",
             Hop::GoogleMedia => "google.media",
+            Hop::Issuers => "issuers",
+            Hop::AzureImds => "azure.imds",
+            Hop::AzureAppService => "azure.app_service",
+            Hop::GoogleMetadata => "google.metadata",
+            Hop::GitHub => "github.token",
+            Hop::Cognito => "aws.cognito",
         }
     }
 }

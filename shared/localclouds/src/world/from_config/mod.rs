@@ -1,6 +1,9 @@
 //! The world a configuration describes. Google's part of it is in `google`.
 
 mod google;
+mod workloads;
+
+pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
@@ -72,6 +75,8 @@ impl World {
             outbound_federation: true,
             roles: roles(config, operator_name)?,
             access_keys: BTreeMap::new(),
+            session_policies: BTreeMap::new(),
+            oidc_providers: BTreeMap::new(),
             s3_buckets: config.local.s3_buckets.iter().cloned().collect(),
         };
         let functions = functions(config, base, &mut aws)?;
@@ -87,17 +92,21 @@ impl World {
         };
         let operator_id = identifier("AKIA")?;
         aws.access_keys.insert(operator_id.clone(), operator_key);
-        Ok(World {
+        let mut world = World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)? },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
+            workloads: super::Workloads::default(),
+            issuers: std::collections::BTreeSet::new(),
             functions,
             operator: operator_id,
             operator_client_id: config.client_id(operator).map(str::to_owned),
             operator_provider: config.google_audience(operator),
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
-        })
+        };
+        workloads::add(&mut world, config)?;
+        Ok(world)
     }
 }
 
@@ -124,8 +133,14 @@ fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, Worl
         if name == operator || of_the_sync {
             policies.extend(bucket_policy(&config.local.s3_buckets));
         }
-        let role =
-            Role { arn: config.role_arn(name), id: identifier("AROA")?, policies, tags: BTreeMap::new() };
+        let role = Role {
+            arn: config.role_arn(name),
+            id: identifier("AROA")?,
+            policies,
+            tags: BTreeMap::new(),
+            trust: None,
+            max_session: Role::MAX_SESSION,
+        };
         roles.insert(config.role_name(name), role);
     }
     Ok(roles)
@@ -208,8 +223,8 @@ fn entra(config: &Config, issuer: &str) -> Entra {
             name: name.clone(),
             object_id: identity.object_id.clone(),
             federated_credentials: credentials.remove(name).unwrap_or_default(),
-            spreading_until: None,
-            blocked_by: None,
+            token_version: 1,
+            ..Application::default()
         };
         (identity.client_id.clone(), application)
     });
@@ -257,17 +272,17 @@ fn random<const N: usize>() -> Result<[u8; N], WorldError> {
 }
 
 /// AWS's unique ids: a prefix for the kind, then 16 characters of base 32.
-fn identifier(prefix: &str) -> Result<String, WorldError> {
+pub(crate) fn identifier(prefix: &str) -> Result<String, WorldError> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bytes = random::<16>()?;
     let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
     Ok(prefix.chars().chain(letters).collect())
 }
 
-fn secret() -> Result<String, WorldError> {
+pub(crate) fn secret() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<30>()?))
 }
 
-fn session_token() -> Result<String, WorldError> {
+pub(crate) fn session_token() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<120>()?))
 }
