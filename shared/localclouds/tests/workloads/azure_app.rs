@@ -107,6 +107,7 @@ async fn a_certificate_signs_for_the_application() {
     let sha1 = || by(json!({ "x5t": "print" })).unwrap();
     for (what, keys, header, changed, expected) in [
         ("by SHA-1", &keys, sha1(), vec![], None),
+        ("by SHA-1, padded", &keys, by(json!({ "x5t": "print=" })).unwrap(), vec![], None),
         ("by SHA-256", &keys, by(json!({ "x5t#S256": "print-256" })).unwrap(), vec![], None),
         ("for where it is played", &keys, sha1(), vec![("aud", own.into())], None),
         ("another key", &other, sha1(), vec![], Some(700027)),
