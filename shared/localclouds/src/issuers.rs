@@ -125,12 +125,13 @@ fn leaves(url: &str) -> bool {
     }
 }
 
-/// Keys of other kinds serve neither cloud.
+/// Keys of other kinds serve no cloud.
 fn public_key(jwk: Jwk) -> Option<(String, PublicKey)> {
     let number = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
     let key = match (jwk.kty.as_deref()?, jwk.crv.as_deref()) {
         ("RSA", _) => PublicKey::Rsa(RsaPublic { n: number(jwk.n)?, e: number(jwk.e)? }),
         ("EC", Some("P-256")) => PublicKey::P256(EcPublic { x: number(jwk.x)?, y: number(jwk.y)? }),
+        ("EC", Some("P-384")) => PublicKey::P384(EcPublic { x: number(jwk.x)?, y: number(jwk.y)? }),
         _ => return None,
     };
     Some((jwk.kid?, key))

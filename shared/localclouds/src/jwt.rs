@@ -87,6 +87,7 @@ pub struct EcPublic {
 pub enum PublicKey {
     Rsa(RsaPublic),
     P256(EcPublic),
+    P384(EcPublic),
 }
 
 impl Keys {
@@ -330,6 +331,26 @@ impl Token {
         signature::UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point)
             .verify(self.message.as_bytes(), &self.signature)
             .map_err(|_| JwtFault::BadSignature)
+    }
+
+    /// By the algorithm that the token names, if it is one of the key's. ring knows no P-521, so that
+    /// ES512 is none here.
+    pub fn check_by(&self, key: &PublicKey) -> Result<(), JwtFault> {
+        let rsa = |key: &RsaPublic, parameters: &'static signature::RsaParameters| {
+            signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
+                .verify(parameters, self.message.as_bytes(), &self.signature)
+                .map_err(|_| JwtFault::BadSignature)
+        };
+        match (key, self.header_text("alg")) {
+            (PublicKey::Rsa(key), Some("RS256")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA256),
+            (PublicKey::Rsa(key), Some("RS384")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA384),
+            (PublicKey::Rsa(key), Some("RS512")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA512),
+            (PublicKey::P256(key), Some("ES256")) => self.check_es256(key),
+            (PublicKey::P384(key), Some("ES384")) => {
+                self.check_es384(&[&[4], key.x.as_slice(), key.y.as_slice()].concat())
+            }
+            _ => Err(JwtFault::Algorithm),
+        }
     }
 
     /// The key decides the algorithm, never the token alone.

@@ -5,12 +5,14 @@ mod from_config;
 pub mod workloads;
 
 pub use from_config::WorldError;
+pub(crate) use from_config::{identifier, secret, session_token};
 pub use workloads::Workloads;
 
 pub(crate) use from_config::provider_id;
 
 use crate::jwt::RsaPublic;
 use carnet_trust::aws::Policy;
+use carnet_trust::aws::role_trust::RoleTrust;
 use carnet_trust::entra::FederatedCredential;
 use carnet_trust::google::ProviderKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,8 +71,19 @@ pub struct Aws {
     pub roles: BTreeMap<String, Role>,
     /// By access key id.
     pub access_keys: BTreeMap<String, AccessKey>,
+    /// What sessions were narrowed to when they began, by access key id.
+    pub session_policies: BTreeMap<String, Policy>,
+    /// Whose tokens may take roles, by URL without `https://`. Those that every account has are not here.
+    pub oidc_providers: BTreeMap<String, OidcProvider>,
     /// The account's buckets.
     pub s3_buckets: BTreeSet<String>,
+}
+
+/// An IAM OpenID Connect provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OidcProvider {
+    /// The audiences it takes.
+    pub client_ids: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +95,15 @@ pub struct Role {
     pub policies: Vec<Policy>,
     /// `aws:PrincipalTag/..`
     pub tags: BTreeMap<String, String>,
+    /// Who takes it with a token of another issuer. `None`: nobody.
+    pub trust: Option<RoleTrust>,
+    /// How long a session of it may last.
+    pub max_session: Duration,
+}
+
+impl Role {
+    /// What IAM gives a role unless it is told otherwise.
+    pub const MAX_SESSION: Duration = Duration::from_secs(3600);
 }
 
 /// A signed-in session of a role.

@@ -107,6 +107,6 @@ async fn check_signature(handle: &Handle, token: &Token) -> Result<(), Answer> {
     match key {
         PublicKey::Rsa(key) => token.check_rsa(&key).map_err(|_| answers::signature()),
         // Entra signs and checks with RSA alone: to it, no such key was published.
-        PublicKey::P256(_) => Err(answers::signing_key(key_id, issuer)),
+        PublicKey::P256(_) | PublicKey::P384(_) => Err(answers::signing_key(key_id, issuer)),
     }
 }

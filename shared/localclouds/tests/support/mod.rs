@@ -19,6 +19,8 @@ pub fn world() -> World {
         id: "AROAEXAMPLEEXAMPLE000".to_owned(),
         policies: Vec::new(),
         tags: BTreeMap::new(),
+        trust: None,
+        max_session: world::Role::MAX_SESSION,
     };
     World {
         aws: world::Aws {
@@ -29,6 +31,8 @@ pub fn world() -> World {
             outbound_federation: true,
             roles: BTreeMap::from([(ROLE.to_owned(), role)]),
             access_keys: BTreeMap::new(),
+            session_policies: BTreeMap::new(),
+            oidc_providers: BTreeMap::new(),
             s3_buckets: BTreeSet::new(),
         },
         entra: world::Entra {

@@ -75,6 +75,8 @@ impl World {
             outbound_federation: true,
             roles: roles(config, operator_name)?,
             access_keys: BTreeMap::new(),
+            session_policies: BTreeMap::new(),
+            oidc_providers: BTreeMap::new(),
             s3_buckets: config.local.s3_buckets.iter().cloned().collect(),
         };
         let functions = functions(config, base, &mut aws)?;
@@ -131,8 +133,14 @@ fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, Worl
         if name == operator || of_the_sync {
             policies.extend(bucket_policy(&config.local.s3_buckets));
         }
-        let role =
-            Role { arn: config.role_arn(name), id: identifier("AROA")?, policies, tags: BTreeMap::new() };
+        let role = Role {
+            arn: config.role_arn(name),
+            id: identifier("AROA")?,
+            policies,
+            tags: BTreeMap::new(),
+            trust: None,
+            max_session: Role::MAX_SESSION,
+        };
         roles.insert(config.role_name(name), role);
     }
     Ok(roles)
@@ -264,17 +272,17 @@ fn random<const N: usize>() -> Result<[u8; N], WorldError> {
 }
 
 /// AWS's unique ids: a prefix for the kind, then 16 characters of base 32.
-fn identifier(prefix: &str) -> Result<String, WorldError> {
+pub(crate) fn identifier(prefix: &str) -> Result<String, WorldError> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bytes = random::<16>()?;
     let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
     Ok(prefix.chars().chain(letters).collect())
 }
 
-fn secret() -> Result<String, WorldError> {
+pub(crate) fn secret() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<30>()?))
 }
 
-fn session_token() -> Result<String, WorldError> {
+pub(crate) fn session_token() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<120>()?))
 }
