@@ -1,6 +1,5 @@
 //! What follows for roles into AWS: their trust, what they may, the providers they need.
 
-use super::role_name;
 use crate::aws::condition::{SetOperator, Test};
 use crate::aws::role_trust::principal::principal_of;
 use crate::aws::role_trust::{BUILT_IN, RoleTrust, issuer_host};
@@ -161,11 +160,6 @@ impl InboundRole {
 }
 
 impl Config {
-    pub fn inbound_role_arn(&self, name: &str) -> String {
-        let role = role_name(&self.aws.stack, &self.aws.region, name);
-        format!("arn:{}:iam::{}:role/{role}", self.partition(), self.aws.account)
-    }
-
     /// The providers that its roles need: one an issuer, however many roles trust it.
     pub fn oidc_providers(&self) -> Providers {
         let mut providers = Providers::new();
