@@ -13,7 +13,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -93,6 +93,21 @@ pub enum PublicKey {
 impl Keys {
     pub fn generate() -> Result<Self, KeyError> {
         Ok(Self { generations: RwLock::new(vec![Arc::new(Generation::generate()?)]) })
+    }
+
+    /// Begins with the same keys in every set of stand-ins of this process: making them takes its time, and
+    /// each set rotates on its own.
+    pub fn generate_once() -> Result<Self, KeyError> {
+        static FIRST: OnceLock<Arc<Generation>> = OnceLock::new();
+        let first = match FIRST.get() {
+            Some(first) => Arc::clone(first),
+            None => {
+                let fresh = Arc::new(Generation::generate()?);
+                // Whoever was faster keeps theirs.
+                Arc::clone(FIRST.get_or_init(|| fresh))
+            }
+        };
+        Ok(Self { generations: RwLock::new(vec![first]) })
     }
 
     /// The public keys, newest first.

@@ -117,11 +117,11 @@ impl Shared {
     }
 
     pub fn google_keys(&self) -> Result<&Keys, KeyError> {
-        made(&self.google_keys)
+        made(&self.google_keys, Keys::generate)
     }
 
     pub fn other_keys(&self) -> Result<&Keys, KeyError> {
-        made(&self.other_keys)
+        made(&self.other_keys, Keys::generate_once)
     }
 
     /// Never held across an await.
@@ -135,11 +135,11 @@ impl Shared {
     }
 }
 
-fn made(keys: &OnceLock<Keys>) -> Result<&Keys, KeyError> {
+fn made(keys: &OnceLock<Keys>, make: fn() -> Result<Keys, KeyError>) -> Result<&Keys, KeyError> {
     match keys.get() {
         Some(keys) => Ok(keys),
         None => {
-            let fresh = Keys::generate()?;
+            let fresh = make()?;
             // Whoever was faster keeps theirs.
             Ok(keys.get_or_init(|| fresh))
         }
@@ -203,7 +203,7 @@ pub struct Local {
     state: State,
     listeners: Vec<Listening>,
     /// Renews the token files while it lives.
-    _kubelet: Option<workloads::token_files::Kubelet>,
+    kubelet: Option<workloads::token_files::Kubelet>,
 }
 
 impl Local {
@@ -239,7 +239,7 @@ impl Local {
         if let Some(path) = &options.state_file {
             state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
         }
-        Ok(Local { shared: handle, functions, state, listeners, _kubelet: kubelet })
+        Ok(Local { shared: handle, functions, state, listeners, kubelet })
     }
 
     pub fn state(&self) -> State {
@@ -252,6 +252,9 @@ impl Local {
         }
         for listener in self.listeners {
             listener.stop().await;
+        }
+        if let Some(kubelet) = self.kubelet {
+            kubelet.stop().await;
         }
     }
 }

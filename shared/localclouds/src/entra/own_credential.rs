@@ -56,10 +56,12 @@ pub fn check_certificate(
 
 fn find<'a>(application: &'a Application, token: &Token) -> Option<&'a ClientCertificate> {
     let (sha1, sha256) = (token.header_text("x5t"), token.header_text("x5t#S256"));
+    // Microsoft's own libraries pad what they write.
+    let same = |known: &str, shown: &str| known == shown.trim_end_matches('=');
     let mut certificates = application.client_certificates.iter();
     certificates.find(|known| match (sha256, sha1) {
-        (Some(sha256), _) => known.sha256 == sha256,
-        (None, Some(sha1)) => known.sha1 == sha1,
+        (Some(sha256), _) => same(&known.sha256, sha256),
+        (None, Some(sha1)) => same(&known.sha1, sha1),
         (None, None) => false,
     })
 }

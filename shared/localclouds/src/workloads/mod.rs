@@ -27,8 +27,8 @@ mod state;
 pub mod token_files;
 pub mod variables;
 
-pub use state::WorkloadsState;
-pub use variables::{To, Workload, variables};
+pub use state::{AppService, AzureApp, AzureVm, Cognito, GitHub, GoogleVm, WorkloadsState};
+pub use variables::{Missing, To, Workload, variables};
 
 /// Base URLs, without a slash at the end.
 #[derive(Clone, Debug, Default)]

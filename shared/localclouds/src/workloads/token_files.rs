@@ -90,6 +90,15 @@ impl Kubelet {
     }
 }
 
+impl Kubelet {
+    /// Then no file is written any more.
+    pub(crate) async fn stop(mut self) {
+        self.0.abort();
+        // Cancelled is what it is meant to be.
+        let _ = (&mut self.0).await;
+    }
+}
+
 impl Drop for Kubelet {
     fn drop(&mut self) {
         self.0.abort();
