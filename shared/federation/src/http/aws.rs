@@ -82,7 +82,9 @@ impl TokenServices {
         let body = body::read_capped(Hop::Mint, &target, response)
             .await
             .map_err(|error| ConnectorError::other(error.into(), None))?;
-        let mut answer = http::Response::new(SdkBody::from(body));
+        // As a stream: of bytes in memory the SDK's trace of a response shows all, tokens and keys too.
+        let body = http_body_util::Full::new(bytes::Bytes::from(body));
+        let mut answer = http::Response::new(SdkBody::from_body_1_x(body));
         *answer.status_mut() = status;
         *answer.headers_mut() = headers;
         HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
