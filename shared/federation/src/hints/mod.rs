@@ -16,7 +16,9 @@ pub use events::*;
 pub use mints::*;
 pub use s3::s3;
 
-pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
+pub use google::{
+    GOOGLE_ALGORITHM, OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts,
+};
 
 /// One row of the troubleshooting page.
 #[derive(Debug, PartialEq, Eq)]
