@@ -95,7 +95,7 @@ async fn answer(handle: &Handle, request: Request) -> Result<Value, Fault> {
 fn for_developer(handle: &Handle, parts: &Parts, body: &[u8], asked: &Asked) -> Result<Value, Fault> {
     let region = handle.world().aws.region.clone();
     let caller = sigv4::verify(handle, parts, body, SERVICE, &region)?;
-    handle.trail.record(&caller.role, ACTION);
+    handle.trail.record(&caller.role, caller.session(), ACTION);
     let pool_id = asked.identity_pool_id.as_deref().ok_or_else(|| answers::missing("identityPoolId"))?;
     authorize(handle, &caller, pool_id)?;
     let seconds = asked.token_duration.unwrap_or(DEVELOPER_SECONDS);

@@ -1,8 +1,10 @@
 //! The world a configuration describes. Google's part of it is in `google`.
 
 mod google;
+mod workload_roles;
 mod workloads;
 
+pub(crate) use workload_roles::role_name as workload_role;
 pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
@@ -106,6 +108,7 @@ impl World {
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
         };
         workloads::add(&mut world, config)?;
+        workload_roles::add(&mut world, config)?;
         Ok(world)
     }
 }
