@@ -193,3 +193,57 @@ fn region(env: &Env, faults: &mut Faults) -> Option<String> {
     }
     sound.then(|| region.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::gather;
+
+    const POOL: &str = "eu-central-1:aaaaaaaa-1111-4222-8333-444444444444";
+    const BASE: [(&str, &str); 3] = [
+        ("AWS_ROLE_ARN", "arn:aws-us-gov:iam::111122223333:role/path/reports"),
+        ("AWS_DEFAULT_REGION", "us-gov-west-1"),
+        ("CARNET_MINT", "google-metadata"),
+    ];
+
+    fn env(pairs: &[(&str, &str)]) -> Env {
+        BASE.iter().chain(pairs).copied().collect()
+    }
+
+    #[test]
+    fn a_role_and_a_region_are_enough() {
+        let settings = gather(|faults| AwsRoleSettings::read(&env(&[]), faults)).unwrap();
+        assert_eq!((settings.audience.as_str(), settings.duration.as_secs()), ("sts.amazonaws.com", 900));
+        assert_eq!((settings.region.as_str(), settings.session_policy), ("us-gov-west-1", None));
+    }
+
+    #[test]
+    fn the_audience_of_a_pools_tokens_is_the_pool() {
+        let pool = env(&[("CARNET_MINT", "cognito"), ("CARNET_COGNITO_IDENTITY_POOL_ID", POOL)]);
+        assert_eq!(gather(|faults| aws_audience(&pool, faults)).unwrap().as_str(), POOL);
+        let app = env(&[("CARNET_MINT", "azure-app")]);
+        let error = gather(|faults| aws_audience(&app, faults)).unwrap_err();
+        assert!(error.message().contains("CARNET_AWS_AUDIENCE: is not set"), "{error}");
+    }
+
+    #[test]
+    fn a_session_policy_is_an_object_of_no_more_than_2048_characters() {
+        let read = |policy: &str| {
+            let env = env(&[("CARNET_AWS_SESSION_POLICY", policy)]);
+            gather(|faults| AwsRoleSettings::read(&env, faults)).map_err(|error| error.message().to_owned())
+        };
+        assert!(read(r#"{"Version":"2012-10-17"}"#).is_ok());
+        assert!(read("{\"a\":}").unwrap_err().contains("is not a JSON object"));
+        assert!(read(&format!("{{\"a\":\"{}\"}}", "x".repeat(2048))).unwrap_err().contains("longer than"));
+        assert!(read("/nowhere/policy.json").unwrap_err().contains("is neither JSON nor a file with it"));
+    }
+
+    #[test]
+    fn whose_credentials_call_aws() {
+        let is_role = |pairs: &[(&str, &str)]| AwsRoleSettings::is_session_of(&env(pairs));
+        assert!(is_role(&[]) && is_role(&[("CARNET_MINT", "token-file")]));
+        assert!(!is_role(&[("CARNET_MINT", "aws")]) && !is_role(&[("CARNET_MINT", "cognito")]));
+        assert!(!is_role(&[("AWS_ROLE_ARN", "")]) && !is_role(&[("CARNET_MINT", "magic")]));
+        assert!(!is_role(&[("CARNET_MINT", "token-file"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/e")]));
+    }
+}

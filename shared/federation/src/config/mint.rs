@@ -349,3 +349,6 @@ fn google_metadata(env: &Env, faults: &mut Faults) -> Option<GoogleMetadataOptio
     }
     Some(GoogleMetadataOptions { host: url?, account: account.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

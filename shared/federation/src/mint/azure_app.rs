@@ -65,7 +65,7 @@ impl AzureApp {
         let known = match &self.options.credential {
             AppCredential::Secret(secret) => Known::Secret(secret.clone()),
             AppCredential::StoredSecret(url) => Known::Secret(self.stored(url).await?),
-            AppCredential::Certificate(path) => Known::Certificate(ClientCertificate::read(path)?),
+            AppCredential::Certificate(path) => Known::Certificate(ClientCertificate::read(path)?.into()),
         };
         let scope = format!("{audience}/.default");
         let ask = || self.ask(&scope, &known);
@@ -152,7 +152,7 @@ impl AzureApp {
 
 enum Known {
     Secret(Secret),
-    Certificate(ClientCertificate),
+    Certificate(Box<ClientCertificate>),
 }
 
 impl Mint for AzureApp {

@@ -9,7 +9,7 @@ use crate::assertion::Proof;
 use crate::config::{AwsRoleSettings, Env, Faults, MintKind, mint_options};
 use crate::error::{Error, Hop, Kind, Result};
 use crate::http::Http;
-use crate::{Mint, hints};
+use crate::{BoxFuture, Mint, hints};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -31,9 +31,16 @@ pub struct Mints {
     kind: MintKind,
     options: MintOptions,
     /// Whose credentials AWS's own services are called with, if it is not the SDK's chain.
-    role: Option<AwsRoleSettings>,
+    role: Option<Role>,
     secrets: Option<Arc<dyn SecretStore>>,
     session: Arc<OnceCell<AwsSession>>,
+}
+
+/// A role, and how it is taken: a pointer, so that programs that never take one do not carry the way to it.
+#[derive(Clone)]
+struct Role {
+    settings: AwsRoleSettings,
+    take: for<'a> fn(&'a Http, Arc<dyn Mint>, &'a AwsRoleSettings) -> BoxFuture<'a, Result<AwsSession>>,
 }
 
 impl Mints {
@@ -50,8 +57,12 @@ impl Mints {
         if !AwsRoleSettings::is_session_of(env) {
             return mints;
         }
-        let role = AwsRoleSettings::read(env, faults);
-        Some(Self { role: Some(role?), ..mints? })
+        let settings = AwsRoleSettings::read(env, faults);
+        let role = Role {
+            settings: settings?,
+            take: |http, mint, settings| Box::pin(AwsSession::of_role(http, mint, settings)),
+        };
+        Some(Self { role: Some(role), ..mints? })
     }
 
     /// Where a client secret may lie (`CARNET_AZURE_CLIENT_SECRET_FROM`).
@@ -109,7 +120,7 @@ impl Mints {
                 Some(role) => {
                     // Boxed: the mint that is opened here has no role, and so no further session.
                     let mint = Box::pin(self.open(http, Proof::Jwt)).await?;
-                    AwsSession::of_role(http, mint, role).await
+                    (role.take)(http, mint, &role.settings).await
                 }
             }
         };

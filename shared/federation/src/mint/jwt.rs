@@ -6,7 +6,7 @@ use crate::hints;
 use crate::http::skew::Skew;
 use crate::telemetry;
 use crate::token::Secret;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Why a text is no proof.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Fault {
     NoJwt,
     /// It does not say when it ends.
     Endless,
+    /// It ends later than its maker's do.
+    Absurd,
     /// Seconds ago.
     Ended(u64),
 }
@@ -29,12 +31,27 @@ pub(super) fn read(token: Secret, skew: &Skew) -> Result<Assertion, Fault> {
     Ok(Assertion { proof: Proof::Jwt, secret: token, claims, expires_at: now + left })
 }
 
-/// The same, of a service that makes a new one for each question: what is wrong with it is the service's.
+/// No service that is asked here gives tokens for longer: a managed identity's last a day, Entra's
+/// others 28 hours at most.
+const LONGEST: Duration = Duration::from_secs(28 * 3600);
+
+/// The same, of a service that is asked for it: what is wrong with it is the service's.
 pub(super) fn answered(token: Secret, skew: &Skew, target: &str) -> Result<Assertion, Error> {
-    read(token, skew).map_err(|fault| {
+    let is_bounded = |proof: &Assertion| {
+        proof.expires_at.duration_since(SystemTime::now()).is_ok_and(|left| left <= LONGEST)
+    };
+    let proof = match read(token, skew) {
+        Ok(proof) if !is_bounded(&proof) => Err(Fault::Absurd),
+        outcome => outcome,
+    };
+    proof.map_err(|fault| {
         let (message, hint) = match fault {
             Fault::NoJwt => ("the token is no JWT".to_owned(), &hints::NOT_A_TOKEN_SERVICE),
             Fault::Endless => ("the token does not say when it ends".to_owned(), &hints::NOT_A_TOKEN_SERVICE),
+            Fault::Absurd => (
+                "the token's end (exp) cannot be right; it is not used".to_owned(),
+                &hints::NOT_A_TOKEN_SERVICE,
+            ),
             Fault::Ended(ago) => (format!("the token has ended {ago} s ago"), &hints::CLOCK),
         };
         Error::new(Hop::Mint, Kind::Malformed, target, message).with_hint(hint)
@@ -90,6 +107,14 @@ pub(super) mod tests {
             Fault::Ended(90..100)
         ));
         assert_eq!(read(serde_json::json!({})).unwrap_err(), Fault::Endless);
+        let answered = |seconds| {
+            let payload = serde_json::json!({"exp": in_seconds(seconds)});
+            answered(Secret::new(token(payload)), &Skew::default(), "here").map(drop)
+        };
+        assert!(answered(24 * 3600).is_ok());
+        let absurd = answered(200 * 365 * 86_400).unwrap_err();
+        assert!(absurd.message().contains("cannot be right"), "{absurd}");
+        assert!(answered(-5).unwrap_err().message().contains("has ended"));
         let none = super::read(Secret::new("a.b.c"), &Skew::default());
         assert_eq!(none.unwrap_err(), Fault::NoJwt);
     }

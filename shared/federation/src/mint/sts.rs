@@ -83,7 +83,11 @@ impl Sts {
             (None, 200..300) => Kind::Malformed,
             _ => Kind::Refused,
         };
-        let unsaid = if kind == Kind::Unavailable { "STS failed" } else { "STS refused" };
+        let unsaid = match kind {
+            Kind::Unavailable => "STS failed",
+            Kind::Malformed => "the answer is none of STS's",
+            _ => "STS refused",
+        };
         let mut message = refusal.message().unwrap_or(unsaid).to_owned();
         let clock = is_clock_code(code).then(|| self.http.skew().complaint()).flatten();
         if let Some(complaint) = &clock {
@@ -107,6 +111,7 @@ impl Sts {
         match hint {
             Some(hint) => error.with_hint(hint),
             None if kind == Kind::Unavailable => error.with_hint(&hints::UNREACHABLE),
+            None if kind == Kind::Malformed => error.with_hint(&hints::NOT_A_TOKEN_SERVICE),
             None => error,
         }
     }

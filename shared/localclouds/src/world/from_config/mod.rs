@@ -1,6 +1,7 @@
-//! The world a configuration describes. Google's part of it is in `google`.
+//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`.
 
 mod google;
+mod inbound;
 mod workload_roles;
 mod workloads;
 
@@ -75,11 +76,11 @@ impl World {
             org_id: config.aws.org_id.clone(),
             issuer: issuer.clone(),
             outbound_federation: true,
-            roles: roles(config, operator_name)?,
+            roles: roles(config, operator_name)?.into_iter().chain(inbound::roles(config)?).collect(),
             access_keys: BTreeMap::new(),
             session_policies: BTreeMap::new(),
-            oidc_providers: BTreeMap::new(),
-            s3_buckets: config.local.s3_buckets.iter().cloned().collect(),
+            oidc_providers: inbound::providers(config),
+            s3_buckets: inbound::buckets(config).chain(config.local.s3_buckets.iter().cloned()).collect(),
         };
         let functions = functions(config, base, &mut aws)?;
         // The state that is written for people has no session token, so this key needs none.
