@@ -8,7 +8,7 @@ pub use from_config::WorldError;
 pub(crate) use from_config::{identifier, secret, session_token};
 pub use workloads::Workloads;
 
-pub(crate) use from_config::provider_id;
+pub(crate) use from_config::{provider_id, workload_role};
 
 use crate::jwt::RsaPublic;
 use carnet_trust::aws::Policy;

@@ -2,8 +2,10 @@
 
 mod google;
 mod inbound;
+mod workload_roles;
 mod workloads;
 
+pub(crate) use workload_roles::role_name as workload_role;
 pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
@@ -107,6 +109,7 @@ impl World {
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
         };
         workloads::add(&mut world, config)?;
+        workload_roles::add(&mut world, config)?;
         Ok(world)
     }
 }
