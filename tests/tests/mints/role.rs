@@ -175,6 +175,15 @@ async fn an_answer_without_credentials_is_none() {
     }
 }
 
+/// Even where everything on the way is asked to say all it does; `run` looks for each secret.
+#[tokio::test]
+async fn no_log_shows_a_secret() {
+    let sts = Server::telling([granted()]).await;
+    let all = "trace,aws_sdk_sts=trace,aws_smithy_runtime=trace,aws_smithy_runtime_api=trace,reqwest=trace,hyper_util=trace";
+    let run = run(&sts, &["aws-credentials"], &[("RUST_LOG", all)]).await.ok();
+    assert!(run.stderr.contains("AssumeRoleWithWebIdentity"), "there is something to look through");
+}
+
 /// S3 is called with the role's credentials, whatever keys lie about.
 #[tokio::test]
 async fn a_sync_outside_aws_takes_the_role_for_s3() {
