@@ -13,7 +13,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -93,6 +93,21 @@ pub enum PublicKey {
 impl Keys {
     pub fn generate() -> Result<Self, KeyError> {
         Ok(Self { generations: RwLock::new(vec![Arc::new(Generation::generate()?)]) })
+    }
+
+    /// Begins with the same keys in every set of stand-ins of this process: making them takes its time, and
+    /// each set rotates on its own.
+    pub fn generate_once() -> Result<Self, KeyError> {
+        static FIRST: OnceLock<Arc<Generation>> = OnceLock::new();
+        let first = match FIRST.get() {
+            Some(first) => Arc::clone(first),
+            None => {
+                let fresh = Arc::new(Generation::generate()?);
+                // Whoever was faster keeps theirs.
+                Arc::clone(FIRST.get_or_init(|| fresh))
+            }
+        };
+        Ok(Self { generations: RwLock::new(vec![first]) })
     }
 
     /// The public keys, newest first.
@@ -275,15 +290,30 @@ impl Token {
 
     pub fn check_rs256(&self, key: &RsaPublic) -> Result<(), JwtFault> {
         self.check_algorithm(Algorithm::Rs256.name())?;
-        signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
-            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, self.message.as_bytes(), &self.signature)
-            .map_err(|_| JwtFault::BadSignature)
+        self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA256)
     }
 
-    pub fn check_rs512(&self, key: &RsaPublic) -> Result<(), JwtFault> {
-        self.check_algorithm(Algorithm::Rs512.name())?;
+    pub fn check_ps256(&self, key: &RsaPublic) -> Result<(), JwtFault> {
+        self.check_algorithm("PS256")?;
+        self.check_rsa_by(key, &signature::RSA_PSS_2048_8192_SHA256)
+    }
+
+    /// RS256, RS384 or RS512, whichever the header says.
+    pub fn check_rsa(&self, key: &RsaPublic) -> Result<(), JwtFault> {
+        match self.header_text("alg") {
+            Some("RS384") => self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA384),
+            Some("RS512") => self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA512),
+            _ => self.check_rs256(key),
+        }
+    }
+
+    fn check_rsa_by(
+        &self,
+        key: &RsaPublic,
+        padding: &'static signature::RsaParameters,
+    ) -> Result<(), JwtFault> {
         signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
-            .verify(&signature::RSA_PKCS1_2048_8192_SHA512, self.message.as_bytes(), &self.signature)
+            .verify(padding, self.message.as_bytes(), &self.signature)
             .map_err(|_| JwtFault::BadSignature)
     }
 

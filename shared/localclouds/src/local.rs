@@ -15,10 +15,12 @@ use crate::lambda::{self, Function, LogSink};
 use crate::names::{self, Certificates, Names};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
+use crate::workloads::{self, WorkloadsState};
 use crate::world::World;
 use crate::{aws, azure_blob, entra, google, google_storage, s3};
 use axum::Router;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
@@ -75,6 +77,7 @@ pub struct Endpoints {
     pub google_accounts: String,
     /// `/storage/v1/b/` is below it.
     pub google_storage: String,
+    pub workloads: workloads::Endpoints,
 }
 
 pub type Handle = Arc<Shared>;
@@ -114,11 +117,11 @@ impl Shared {
     }
 
     pub fn google_keys(&self) -> Result<&Keys, KeyError> {
-        made(&self.google_keys)
+        made(&self.google_keys, Keys::generate)
     }
 
     pub fn other_keys(&self) -> Result<&Keys, KeyError> {
-        made(&self.other_keys)
+        made(&self.other_keys, Keys::generate_once)
     }
 
     /// Never held across an await.
@@ -132,11 +135,11 @@ impl Shared {
     }
 }
 
-fn made(keys: &OnceLock<Keys>) -> Result<&Keys, KeyError> {
+fn made(keys: &OnceLock<Keys>, make: fn() -> Result<Keys, KeyError>) -> Result<&Keys, KeyError> {
     match keys.get() {
         Some(keys) => Ok(keys),
         None => {
-            let fresh = Keys::generate()?;
+            let fresh = make()?;
             // Whoever was faster keeps theirs.
             Ok(keys.get_or_init(|| fresh))
         }
@@ -163,6 +166,8 @@ pub struct Options {
     pub check_callers: bool,
     /// How long the federated credentials take to spread.
     pub spreading: Duration,
+    /// Whether the app registration gets a certificate, written as `azure-app.pem`. Its key takes its time.
+    pub client_certificate: bool,
     pub faults: Vec<Rule>,
 }
 
@@ -197,6 +202,8 @@ pub struct Local {
     pub functions: BTreeMap<String, Function>,
     state: State,
     listeners: Vec<Listening>,
+    /// Renews the token files while it lives.
+    kubelet: Option<workloads::token_files::Kubelet>,
 }
 
 impl Local {
@@ -224,12 +231,15 @@ impl Local {
         let lambda = invoke.base_url.clone();
         listeners.push(invoke);
 
+        let (of_workloads, kubelet) = start_workloads(&handle, &options)
+            .await
+            .map_err(|e| LocalError::at("writing what workloads find", e))?;
         let apis = functions.values().map(|f| (f.name().to_owned(), f.base_url().to_owned())).collect();
-        let state = State::of(&handle, ca_file, control, lambda, apis);
+        let state = State::of(&handle, ca_file, control, lambda, apis, of_workloads);
         if let Some(path) = &options.state_file {
             state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
         }
-        Ok(Local { shared: handle, functions, state, listeners })
+        Ok(Local { shared: handle, functions, state, listeners, kubelet })
     }
 
     pub fn state(&self) -> State {
@@ -243,6 +253,9 @@ impl Local {
         for listener in self.listeners {
             listener.stop().await;
         }
+        if let Some(kubelet) = self.kubelet {
+            kubelet.stop().await;
+        }
     }
 }
 
@@ -254,6 +267,30 @@ fn start_spreading(handle: &Handle, spreading: Duration) {
     for application in handle.world_mut().entra.applications.values_mut() {
         application.spreading_until = Some(until);
     }
+}
+
+/// The files that workloads find, and what the state says of them all.
+async fn start_workloads(
+    handle: &Handle,
+    options: &Options,
+) -> io::Result<(WorkloadsState, Option<workloads::token_files::Kubelet>)> {
+    let (shared, folder, wants) = (handle.clone(), options.folder.clone(), options.client_certificate);
+    // Signing and making keys are work for a thread that may block.
+    let written = tokio::task::spawn_blocking(move || {
+        let files = workloads::token_files::write_all(&shared, &folder)?;
+        let client_id = shared.world().workloads.azure_app.clone().filter(|_| wants);
+        let certificate = match client_id {
+            Some(client_id) => Some(state::write_certificate(
+                &folder,
+                &workloads::certificate::upload(&shared, &client_id)?,
+            )?),
+            None => None,
+        };
+        io::Result::Ok((files, certificate))
+    });
+    let (files, certificate) = written.await.map_err(io::Error::other)??;
+    let kubelet = workloads::token_files::Kubelet::start(handle, &options.folder);
+    Ok((WorkloadsState::of(handle, files, certificate), kubelet))
 }
 
 /// All ports are taken before any of them answers: each is named in some other's answers.
@@ -270,6 +307,9 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         .map_err(|e| LocalError::at("making a certificate", e))?;
     let named = bind(&Transport::Tls(named)).await?;
     handle.names.are_at(named.addr, handle);
+    let plain = Transport::Plain;
+    let (azure_vm, app_service) = (bind(&plain).await?, bind(&plain).await?);
+    let (metadata, github, cognito) = (bind(&plain).await?, bind(&tls).await?, bind(&tls).await?);
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
         aws_iam: iam.base_url.clone(),
@@ -281,6 +321,13 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         google_iam_credentials: iam_credentials.base_url.clone(),
         google_accounts: accounts.base_url.clone(),
         google_storage: storage.base_url.clone(),
+        workloads: workloads::Endpoints {
+            azure_vm: azure_vm.base_url.clone(),
+            app_service: app_service.base_url.clone(),
+            google_metadata: metadata.base_url.clone(),
+            github: github.base_url.clone(),
+            cognito: cognito.base_url.clone(),
+        },
     };
     handle.world_mut().move_issuer(&endpoints.aws_issuer);
     // Set once, here.
@@ -301,6 +348,11 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         accounts.serve(wrapped(Hop::GoogleAccounts, google::accounts::router)),
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
         named.serve(wrapped(Hop::Issuers, names::router)),
+        azure_vm.serve(wrapped(Hop::AzureImds, workloads::azure_vm::router)),
+        app_service.serve(wrapped(Hop::AzureAppService, workloads::app_service::router)),
+        metadata.serve(wrapped(Hop::GoogleMetadata, workloads::google_metadata::router)),
+        github.serve(wrapped(Hop::GitHub, workloads::github::router)),
+        cognito.serve(wrapped(Hop::Cognito, workloads::cognito::router)),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

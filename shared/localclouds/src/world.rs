@@ -8,6 +8,9 @@ pub use from_config::WorldError;
 pub(crate) use from_config::{identifier, secret, session_token};
 pub use workloads::Workloads;
 
+pub(crate) use from_config::provider_id;
+
+use crate::jwt::RsaPublic;
 use carnet_trust::aws::Policy;
 use carnet_trust::aws::role_trust::RoleTrust;
 use carnet_trust::entra::FederatedCredential;
@@ -127,17 +130,37 @@ pub struct Entra {
 }
 
 /// A managed identity or an app registration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Application {
     /// Its display name.
     pub name: String,
     /// The object id that roles are assigned to.
     pub object_id: String,
     pub federated_credentials: Vec<FederatedCredential>,
+    pub client_secrets: Vec<ClientSecret>,
+    pub client_certificates: Vec<ClientCertificate>,
+    /// What tokens for it are asked for by, besides its client id.
+    pub app_id_uri: Option<String>,
+    /// Of the tokens for it: 1 or 2.
+    pub token_version: u8,
     /// Until then the credentials are unknown to some of Entra's front ends: `AADSTS70021`.
     pub spreading_until: Option<SystemTime>,
     /// Set: every sign-in is answered with this code, e.g. 53003 for Conditional Access.
     pub blocked_by: Option<u32>,
+}
+
+#[derive(Clone)]
+pub struct ClientSecret {
+    pub value: String,
+    pub expires_at: Option<SystemTime>,
+}
+
+/// A certificate that was uploaded to an application: its thumbprints, in base64url, and its public key.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    pub sha1: String,
+    pub sha256: String,
+    pub key: RsaPublic,
 }
 
 #[derive(Clone, Debug)]
@@ -208,6 +231,18 @@ pub struct Bucket {
     /// Without uniform bucket-level access federated identities are not known to it: only service
     /// accounts are let in.
     pub uniform_access: bool,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientCertificate").field("sha256", &self.sha256).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for AccessKey {

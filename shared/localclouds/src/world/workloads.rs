@@ -1,7 +1,7 @@
 //! Who runs where, and what it is known as there: what a workload's proofs will say.
 
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
@@ -148,8 +148,6 @@ pub struct IdentityPool {
     pub allows_unauthenticated: bool,
     /// The domain of logins that a developer's own backend vouches for.
     pub developer_provider: Option<String>,
-    /// Other providers whose tokens it takes, by the name that logins have them under.
-    pub login_providers: BTreeSet<String>,
     /// By identity id.
     pub identities: BTreeMap<String, PoolIdentity>,
 }

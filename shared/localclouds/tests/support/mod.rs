@@ -76,6 +76,7 @@ pub fn handle(world: World) -> Handle {
         google_iam_credentials: "https://127.0.0.1:1".into(),
         google_accounts: "https://127.0.0.1:1".into(),
         google_storage: "https://127.0.0.1:1".into(),
+        workloads: Default::default(),
     });
     Arc::new(shared)
 }

@@ -2,6 +2,9 @@
 
 mod google;
 mod inbound;
+mod workloads;
+
+pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
@@ -90,7 +93,7 @@ impl World {
         };
         let operator_id = identifier("AKIA")?;
         aws.access_keys.insert(operator_id.clone(), operator_key);
-        Ok(World {
+        let mut world = World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)? },
@@ -102,7 +105,9 @@ impl World {
             operator_client_id: config.client_id(operator).map(str::to_owned),
             operator_provider: config.google_audience(operator),
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
-        })
+        };
+        workloads::add(&mut world, config)?;
+        Ok(world)
     }
 }
 
@@ -219,8 +224,8 @@ fn entra(config: &Config, issuer: &str) -> Entra {
             name: name.clone(),
             object_id: identity.object_id.clone(),
             federated_credentials: credentials.remove(name).unwrap_or_default(),
-            spreading_until: None,
-            blocked_by: None,
+            token_version: 1,
+            ..Application::default()
         };
         (identity.client_id.clone(), application)
     });
