@@ -116,6 +116,8 @@ pub enum ProviderKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
     pub email: String,
+    /// Its numeric id: what AWS knows it by.
+    pub unique_id: Option<String>,
 }
 
 /// A name for what may be read. Prefixes have no leading slash; empty is the whole container.

@@ -24,7 +24,10 @@ pub(super) fn google(
     let pool = Pool { disabled: false, providers: providers.collect() };
     let mut service_accounts = BTreeMap::new();
     for (email, users) in grants.service_accounts {
-        let account = ServiceAccount { unique_id: unique_id()?, disabled: false, users };
+        let mut stated = config.google.iter().flat_map(|google| google.service_accounts.values());
+        let stated = stated.find(|account| account.email == email).and_then(|it| it.unique_id.clone());
+        let unique_id = stated.map_or_else(unique_id, Ok)?;
+        let account = ServiceAccount { unique_id, disabled: false, users };
         service_accounts.insert(email, account);
     }
     let (operator_name, operator) = operator;
