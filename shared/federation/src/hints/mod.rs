@@ -8,9 +8,11 @@
 mod events;
 mod google;
 mod s3;
+mod secrets;
 
 pub use events::*;
 pub use s3::s3;
+pub use secrets::*;
 
 pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
 
@@ -344,6 +346,7 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(AWS.iter().map(|(_, hint)| hint))
         .chain(AZURE_BLOB.iter().map(|(_, hint)| hint))
         .chain(s3::all())
+        .chain(secrets::all())
         .chain(events::all())
         .chain(google::all())
 }
