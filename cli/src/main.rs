@@ -10,7 +10,8 @@
 //! | [`console`] | stdout, stderr, colours, moments in words |
 //! | [`failure`] | how a run ends badly: the error block, the exit code |
 //!
-//! A token is shown by one option of one command (`token --show-token`) and nowhere else.
+//! A token is shown by one option of one command (`token --show-token`) and nowhere else, a secret's value
+//! written by one command (`secret read`) and nowhere else.
 
 mod args;
 mod commands;

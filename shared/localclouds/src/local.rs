@@ -15,7 +15,7 @@ use crate::lambda::{self, Function, LogSink};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::world::World;
-use crate::{aws, azure_blob, entra, google, google_storage, s3};
+use crate::{aws, azure_blob, entra, google, google_storage, key_vault, s3, secret_manager};
 use axum::Router;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,6 +68,10 @@ pub struct Endpoints {
     pub google_accounts: String,
     /// `/storage/v1/b/` is below it.
     pub google_storage: String,
+    /// The vault's name follows as the first path segment.
+    pub key_vault: String,
+    /// `/v1/projects/` is below it.
+    pub secret_manager: String,
 }
 
 pub type Handle = Arc<Shared>;
@@ -245,6 +249,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let (google_sts, iam_credentials) = (bind(&tls).await?, bind(&tls).await?);
     let accounts = bind(&tls).await?;
     let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
+    let (vaults, secrets) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
@@ -257,6 +262,8 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         google_iam_credentials: iam_credentials.base_url.clone(),
         google_accounts: accounts.base_url.clone(),
         google_storage: storage.base_url.clone(),
+        key_vault: vaults.base_url.clone(),
+        secret_manager: secrets.base_url.clone(),
     };
     handle.world_mut().move_issuer(&endpoints.aws_issuer);
     // Set once, here.
@@ -276,6 +283,8 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
         accounts.serve(wrapped(Hop::GoogleAccounts, google::accounts::router)),
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
+        vaults.serve(wrapped(Hop::KeyVault, key_vault::router)),
+        secrets.serve(wrapped(Hop::SecretManager, secret_manager::router)),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

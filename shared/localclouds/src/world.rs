@@ -2,8 +2,10 @@
 //! a trust here and watches the call be refused. [`from_config`](World::from_config) makes it.
 
 mod from_config;
+mod secrets;
 
 pub use from_config::WorldError;
+pub use secrets::{ProjectSecret, ProjectVersion, Vault, VaultVersion, VersionState};
 
 use carnet_trust::aws::Policy;
 use carnet_trust::entra::FederatedCredential;
@@ -116,6 +118,8 @@ pub struct Application {
 pub struct Azure {
     /// By storage account name.
     pub accounts: BTreeMap<String, StorageAccount>,
+    /// By name.
+    pub vaults: BTreeMap<String, Vault>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -145,6 +149,8 @@ pub struct Google {
     pub service_accounts: BTreeMap<String, ServiceAccount>,
     /// By name.
     pub buckets: BTreeMap<String, Bucket>,
+    /// By project, as URLs name it, then by name.
+    pub secrets: BTreeMap<String, BTreeMap<String, ProjectSecret>>,
     /// The `expires_in` of the security token service's tokens.
     pub token_lifetime: Duration,
 }

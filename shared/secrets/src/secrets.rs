@@ -57,9 +57,14 @@ impl Settings {
         Some(Self { azure: transposed(azure)?, google: transposed(google)?, aws })
     }
 
+    /// On the AWS session of this process.
     pub async fn open(self, env: &Env) -> Result<Secrets> {
+        let session = AwsSession::load(&Http::from_env(env)?).await?;
+        self.open_on(env, session)
+    }
+
+    pub fn open_on(self, env: &Env, session: AwsSession) -> Result<Secrets> {
         let http = Http::from_env(env)?;
-        let session = AwsSession::load(&http).await?;
         let vaults = match self.azure {
             Some((entra, settings)) => {
                 let mint = mint::from_aws(Proof::Jwt, session.clone(), http.clone())?;

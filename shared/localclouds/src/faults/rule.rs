@@ -45,6 +45,7 @@ pub enum Hop {
     EntraToken,
     EntraDiscovery,
     Blob,
+    KeyVault,
     GoogleSts,
     GoogleIamCredentials,
     /// Discovery and keys of `accounts.google.com`.
@@ -53,10 +54,11 @@ pub enum Hop {
     GoogleStorage,
     /// The bytes of objects.
     GoogleMedia,
+    SecretManager,
 }
 
 impl Hop {
-    pub const ALL: [Hop; 12] = [
+    pub const ALL: [Hop; 14] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -64,11 +66,13 @@ impl Hop {
         Hop::EntraToken,
         Hop::EntraDiscovery,
         Hop::Blob,
+        Hop::KeyVault,
         Hop::GoogleSts,
         Hop::GoogleIamCredentials,
         Hop::GoogleAccounts,
         Hop::GoogleStorage,
         Hop::GoogleMedia,
+        Hop::SecretManager,
     ];
 
     pub fn name(self) -> &'static str {
@@ -80,11 +84,13 @@ impl Hop {
             Hop::EntraToken => "entra.token",
             Hop::EntraDiscovery => "entra.discovery",
             Hop::Blob => "azure.blob",
+            Hop::KeyVault => "azure.key_vault",
             Hop::GoogleSts => "google.sts",
             Hop::GoogleIamCredentials => "google.iam_credentials",
             Hop::GoogleAccounts => "google.accounts",
             Hop::GoogleStorage => "google.storage",
             Hop::GoogleMedia => "google.media",
+            Hop::SecretManager => "google.secret_manager",
         }
     }
 }

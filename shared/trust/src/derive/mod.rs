@@ -7,11 +7,13 @@
 //! | [`azure`] | federated credentials, role assignments |
 //! | [`environment`] | the variables a program is told its ways by |
 //! | [`google`] | providers, the identity each principal becomes, grants |
+//! | [`secrets`] | who reads which secret |
 
 pub mod azure;
 pub mod deployment;
 pub mod environment;
 pub mod google;
+pub mod secrets;
 
 pub use deployment::{Deployment, only_stage, provider_of_account};
 

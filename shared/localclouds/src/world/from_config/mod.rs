@@ -1,6 +1,7 @@
-//! The world a configuration describes. Google's part of it is in `google`.
+//! The world a configuration describes. Google's part of it is in `google`, secrets are in `secrets`.
 
 mod google;
+mod secrets;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
@@ -90,7 +91,7 @@ impl World {
         Ok(World {
             aws,
             entra: entra(config, &issuer),
-            azure: Azure { accounts: accounts(config, base)? },
+            azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config) },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             functions,
             operator: operator_id,
