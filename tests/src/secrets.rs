@@ -3,12 +3,19 @@
 
 use crate::tool::{Server, tool};
 use crate::{SECRETS_PROJECT, Stage, VAULT};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use carnet_federation::http::Http;
 use carnet_federation::mint::AwsSession;
 use carnet_localclouds::lambda::Function;
+use carnet_localclouds::server::{self, Listening, Transport};
 use carnet_localclouds::world::{ProjectSecret, Vault};
 use carnet_secrets::aws::SecretsManager;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Values that nothing but a secret's reader may show.
@@ -18,12 +25,16 @@ pub const API_KEY: &str = "stand-in-api-key-0815";
 pub const VAULT_PAIR: &str = "keyvault://carnet-test/db-password=secretsmanager://app/db-password";
 pub const PROJECT_PAIR: &str = "secretmanager://carnet-test/api-key=secretsmanager://app/api-key";
 
-/// moto's Secrets Manager.
+/// moto's Secrets Manager, behind a listener that notes what is asked.
 pub struct Kept {
     pub url: String,
     client: reqwest::Client,
+    asked: Asked,
+    _listener: Listening,
     _server: Server,
 }
+
+type Asked = Arc<Mutex<BTreeSet<String>>>;
 
 impl Kept {
     pub async fn start() -> Self {
@@ -31,7 +42,15 @@ impl Kept {
         command.args(["--host", "127.0.0.1", "--port", "0"]);
         let server = Server::start(command, "Running on ").await;
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { url: server.url.clone(), client, _server: server }
+        let asked = Asked::default();
+        let router = noting(server.url.clone(), client.clone(), asked.clone());
+        let listener = server::serve(router, Transport::Plain).await.expect("a listener");
+        Self { url: listener.base_url.clone(), client, asked, _listener: listener, _server: server }
+    }
+
+    /// The actions that were asked for since this was last called, as policies name them.
+    pub fn asked(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One call of its JSON protocol; what it answers, or its error's type.
@@ -69,6 +88,29 @@ impl Kept {
         let tag = tags.into_iter().find(|tag| tag["Key"] == key)?;
         tag["Value"].as_str().map(str::to_owned)
     }
+}
+
+/// Passes each request on, and notes its action.
+fn noting(to: String, client: reqwest::Client, asked: Asked) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let (to, client, asked) = (to.clone(), client.clone(), asked.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.expect("a whole request");
+            let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+            if let Some((service, action)) = target.and_then(|target| target.split_once('.')) {
+                let action = format!("{service}:{action}");
+                asked.lock().unwrap_or_else(PoisonError::into_inner).insert(action);
+            }
+            let sent = client.request(parts.method, to).headers(parts.headers).body(body).send();
+            let answer = sent.await.expect("moto answers");
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let mut passed = Response::new(Body::from(answer.bytes().await.expect("a whole answer")));
+            *passed.status_mut() = status;
+            *passed.headers_mut() = headers;
+            passed
+        }
+    })
 }
 
 impl Stage {

@@ -15,6 +15,14 @@ impl Config {
         stored.map(|secret| (secret, readers.clone())).collect()
     }
 
+    /// The ARNs of the secrets that are copied to, in whichever region: Secrets Manager adds six characters of
+    /// its own.
+    pub fn kept_arns(&self) -> Vec<String> {
+        let (partition, account) = (self.partition(), &self.aws.account);
+        let names = self.secrets.iter().flat_map(|secrets| secrets.copies.keys());
+        names.map(|name| format!("arn:{partition}:secretsmanager:*:{account}:secret:{name}-??????")).collect()
+    }
+
     /// `(project, secret)` of each that is copied from Google Cloud.
     pub(super) fn google_secrets(&self) -> impl Iterator<Item = (String, String)> {
         self.stored_secrets().filter_map(|stored| match stored {

@@ -121,6 +121,9 @@ fn of_stack(config: &Config) -> Vec<(&'static str, String)> {
             parameters.push((name, value));
         }
     }
+    if parameters.iter().any(|(name, _)| *name == "Secrets") {
+        parameters.push(("SecretArns", config.kept_arns().join(",")));
+    }
     parameters
 }
 

@@ -91,7 +91,7 @@ impl World {
         Ok(World {
             aws,
             entra: entra(config, &issuer),
-            azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config) },
+            azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config, operator) },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             functions,
             operator: operator_id,

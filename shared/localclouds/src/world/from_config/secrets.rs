@@ -4,7 +4,8 @@ use crate::world::{ProjectSecret, Vault};
 use carnet_trust::config::{Config, Principal};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn vaults(config: &Config) -> BTreeMap<String, Vault> {
+/// The operator tries what the function does: its identity may read the same.
+pub(super) fn vaults(config: &Config, operator: &Principal) -> BTreeMap<String, Vault> {
     let identities = config.azure.iter().flat_map(|azure| &azure.identities);
     let object_ids: BTreeMap<&String, &String> =
         identities.map(|(name, identity)| (name, &identity.object_id)).collect();
@@ -15,7 +16,7 @@ pub(super) fn vaults(config: &Config) -> BTreeMap<String, Vault> {
         if let Some(value) = value {
             vault.put(&secret, value);
         }
-        let users = readers.iter().filter_map(|name| object_ids.get(name)).map(|id| (*id).clone());
+        let users = readers.iter().chain(&operator.azure_identity).filter_map(|name| object_ids.get(name)).map(|id| (*id).clone());
         vault.users_of.entry(secret).or_default().extend(users);
     }
     vaults
