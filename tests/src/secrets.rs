@@ -37,11 +37,11 @@ pub struct Kept {
 type Asked = Arc<Mutex<BTreeSet<String>>>;
 
 impl Kept {
-    pub async fn start() -> Self {
+    pub async fn start(stage: &Stage) -> Self {
         let mut command = tool("CARNET_MOTO_SERVER", "moto");
         command.args(["--host", "127.0.0.1", "--port", "0"]);
         let server = Server::start(command, "Running on ").await;
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = stage.client();
         let asked = Asked::default();
         let router = noting(server.url.clone(), client.clone(), asked.clone());
         let listener = server::serve(router, Transport::Plain).await.expect("a listener");

@@ -183,8 +183,12 @@ async fn a_value_that_was_damaged_on_its_way_is_read_again_or_refused() {
     let stage = Stage::new().await;
     let secret = url("secretmanager://carnet-test/api-key");
     let secrets = opened(&stage, &secret).await;
+    // So long that the middle of the answer is the value's.
+    let long = API_KEY.repeat(100);
+    stage.with_secret("api-key", |kept| kept.put(long.as_bytes()));
     stage.fault("google.secret_manager=corrupt*1");
-    assert_eq!(secrets.read(&secret).await.unwrap().value.expose(), API_KEY.as_bytes());
+    assert_eq!(secrets.read(&secret).await.unwrap().value.expose(), long.as_bytes());
+    assert_eq!(stage.count(Hop::SecretManager), 2);
     stage.local.shared.faults.clear();
     stage.fault("google.secret_manager=malformed-json");
     let error = secrets.read(&secret).await.unwrap_err();

@@ -39,7 +39,8 @@ fn outcomes(answer: &Value) -> Vec<(&str, &str)> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn a_secret_is_copied_once_and_the_version_before_is_kept() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     stage.with_vault(|vault| {
         let version = &mut vault.secrets.get_mut("db-password").unwrap()[0];
         version.content_type = Some("text/plain; charset=utf-8".to_owned());
@@ -94,7 +95,8 @@ async fn a_secret_is_copied_once_and_the_version_before_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn one_that_fails_stops_no_other_and_fails_the_invocation() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     for name in [DB, KEY, "app/denied"] {
         kept.call("CreateSecret", json!({ "Name": name })).await.unwrap();
     }
@@ -124,7 +126,8 @@ async fn one_that_fails_stops_no_other_and_fails_the_invocation() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn what_a_person_did_stays_until_the_source_changes() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     let function = stage.secret_sync(&kept, &[VAULT_PAIR], &[CREATE]).await;
     let schedule = sample("secret-sync.schedule");
     invoke(&function, &schedule).await;
@@ -149,7 +152,8 @@ async fn what_a_person_did_stays_until_the_source_changes() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn what_cannot_be_copied_is_told_by_its_own_words() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     let function = stage.secret_sync(&kept, &[VAULT_PAIR, PROJECT_PAIR], &[CREATE]).await;
     let schedule = sample("secret-sync.schedule").to_string();
     invoke(&function, &sample("secret-sync.schedule")).await;
@@ -189,7 +193,8 @@ async fn what_cannot_be_copied_is_told_by_its_own_words() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn the_doctor_walks_both_ways_and_reads_no_value() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     let function = stage.secret_sync(&kept, &[VAULT_PAIR, PROJECT_PAIR], &[]).await;
     let report = invoke(&function, &sample("secret-sync.doctor")).await;
     assert_eq!(report["ok"], true, "{report}");
@@ -205,7 +210,8 @@ async fn the_doctor_walks_both_ways_and_reads_no_value() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn its_role_grants_what_it_asks_and_no_more() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     let parameters = [
         ("Secrets", VAULT_PAIR),
         ("SecretArns", "arn:aws:secretsmanager:*:123456789012:secret:app/db-password-??????"),
@@ -265,7 +271,8 @@ async fn carnet(stage: &Stage, kept: &Kept, arguments: &[&str]) -> (i32, String,
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs moto: cargo xtask test --only secret_sync"]
 async fn a_person_sees_reads_and_copies() {
-    let (stage, kept) = (Stage::new().await, Kept::start().await);
+    let stage = Stage::new().await;
+    let kept = Kept::start(&stage).await;
     let from = "keyvault://carnet-test/db-password";
     let to = "secretsmanager://app/db-password";
     let (code, shown, said) = carnet(&stage, &kept, &["show", from]).await;

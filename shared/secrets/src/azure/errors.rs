@@ -65,6 +65,10 @@ pub(super) fn is_about_roles(error: &Error) -> bool {
     error.kind() == Kind::Forbidden && error.hint() == Some(&hints::KEY_VAULT_FORBIDDEN)
 }
 
+pub(super) fn is_disabled(error: &Error) -> bool {
+    error.hint() == Some(&hints::SECRET_NOT_USABLE)
+}
+
 pub(super) fn request_id(headers: &Headers) -> Option<&str> {
     text(headers, "x-ms-request-id")
 }

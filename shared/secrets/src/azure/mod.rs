@@ -19,7 +19,7 @@ mod version;
 
 pub use settings::KeyVaultSettings;
 
-use crate::secret::{Reading, Value, Version};
+use crate::secret::{Reading, State, Value, Version};
 use crate::source::SecretSource;
 use crate::url::Held;
 use azure_core::http::pager::PagerOptions;
@@ -102,15 +102,32 @@ impl KeyVaults {
             Err(error) if errors::is_about_roles(&error) => return Ok(self.get(secret).await?.version),
             listed => listed?,
         };
-        let found = match &secret.version {
-            Some(id) => version::the_one(listed, id).map(Some),
-            None => version::newest(listed),
+        if let Some(id) = &secret.version {
+            let found = version::the_one(listed, id);
+            return found.ok_or_else(|| errors::not_found(&self.target(secret)));
+        }
+        let mut newest = version::newest(listed);
+        match newest.len() {
+            0 => Err(errors::not_found(&self.target(secret))),
+            1 => Ok(newest.remove(0)),
+            _ => self.told_apart(secret, newest).await,
+        }
+    }
+
+    /// Which of several that share the newest second is current: the vault itself is asked.
+    async fn told_apart(&self, secret: &Held, newest: Vec<Version>) -> Result<Version> {
+        let refused = match self.get(secret).await {
+            Ok(reading) => return Ok(reading.version),
+            Err(error) => error,
         };
-        match found {
-            Some(Some(version)) => Ok(version),
-            // Two of them are the newest.
-            Some(None) => Ok(self.get(secret).await?.version),
-            None => Err(errors::not_found(&self.target(secret))),
+        if !errors::is_disabled(&refused) {
+            return Err(refused);
+        }
+        // It says that it is disabled and not which it is: with one of them disabled, that one.
+        let mut disabled = newest.into_iter().filter(|version| version.state == State::Disabled);
+        match (disabled.next(), disabled.next()) {
+            (Some(one), None) => Ok(one),
+            _ => Err(refused),
         }
     }
 

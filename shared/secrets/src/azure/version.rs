@@ -18,12 +18,10 @@ pub(super) fn the_one(listed: Vec<Version>, id: &str) -> Option<Version> {
     listed.into_iter().find(|version| version.id.eq_ignore_ascii_case(id))
 }
 
-/// The newest; `Some(None)` if that cannot be told from the list.
-pub(super) fn newest(listed: Vec<Version>) -> Option<Option<Version>> {
-    let last = listed.iter().map(|version| version.created).max()?;
-    let mut newest = listed.into_iter().filter(|version| version.created == last);
-    let one = newest.next();
-    Some(one.filter(|_| newest.next().is_none()))
+/// The newest: several, if the list cannot tell which of them is.
+pub(super) fn newest(listed: Vec<Version>) -> Vec<Version> {
+    let last = listed.iter().map(|version| version.created).max().flatten();
+    listed.into_iter().filter(|version| version.created == last).collect()
 }
 
 fn version(
@@ -74,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_newest_is_told_only_where_it_can_be() {
-        assert_eq!(newest(vec![at("b", 2), at("c", 3), at("a", 1)]), Some(Some(at("c", 3))));
-        assert_eq!(newest(vec![at("b", 2), at("c", 2), at("a", 1)]), Some(None));
-        assert_eq!(newest(Vec::new()), None);
+        assert_eq!(newest(vec![at("b", 2), at("c", 3), at("a", 1)]), [at("c", 3)]);
+        assert_eq!(newest(vec![at("b", 2), at("c", 2), at("a", 1)]), [at("b", 2), at("c", 2)]);
+        assert_eq!(newest(Vec::new()), []);
     }
 
     #[test]

@@ -40,7 +40,7 @@ struct Payload<'a> {
 /// Why a value is not used.
 pub(super) enum Fault {
     Malformed(&'static str),
-    Checksum,
+    Damaged,
 }
 
 impl Fault {
@@ -48,7 +48,7 @@ impl Fault {
         match self {
             Self::Malformed(why) => malformed(target, why),
             // Read again it may be right: it was damaged on its way.
-            Self::Checksum => Error::new(
+            Self::Damaged => Error::new(
                 Hop::Read,
                 Kind::Unavailable,
                 target,
@@ -76,13 +76,13 @@ pub(super) fn version(body: &[u8]) -> Result<Version, &'static str> {
 pub(super) fn reading(body: &[u8]) -> Result<Reading, Fault> {
     let found: Access<'_> = serde_json::from_slice(body).map_err(|_| Fault::Malformed("is no value"))?;
     let id = id_of(found.name).ok_or(Fault::Malformed("names no version"))?;
-    let bytes = STANDARD.decode(found.payload.data).map_err(|_| Fault::Malformed("has a broken value"))?;
+    let bytes = STANDARD.decode(found.payload.data).map_err(|_| Fault::Damaged)?;
     let bytes = Zeroizing::new(bytes);
     // The API reference promises it with every answer: one without proves nothing.
     let announced = found.payload.data_crc32c.ok_or(Fault::Malformed("has no CRC32C"))?;
     let announced: i64 = announced.parse().map_err(|_| Fault::Malformed("has a broken CRC32C"))?;
     if announced != i64::from(crc32c::crc32c(&bytes)) {
-        return Err(Fault::Checksum);
+        return Err(Fault::Damaged);
     }
     // Only what is enabled is given out. When it was made is in the version's metadata.
     let version = Version { id, created: None, content_type: None, state: State::Enabled };
@@ -112,9 +112,9 @@ mod tests {
         let good = reading(access("MTIzNDU2Nzg5", "\"3808858755\"").as_bytes()).ok().unwrap();
         assert_eq!((good.version.id.as_str(), good.value.expose()), ("3", b"123456789".as_slice()));
         let wrong = |body: String| reading(body.as_bytes()).err().unwrap();
-        assert!(matches!(wrong(access("MTIzNDU2Nzg4", "\"3808858755\"")), Fault::Checksum));
+        assert!(matches!(wrong(access("MTIzNDU2Nzg4", "\"3808858755\"")), Fault::Damaged));
         assert!(matches!(wrong(access("MTIzNDU2Nzg5", "null")), Fault::Malformed(_)));
-        assert!(matches!(wrong(access("MTIz*", "\"1\"")), Fault::Malformed(_)));
+        assert!(matches!(wrong(access("MTIz*", "\"1\"")), Fault::Damaged));
         assert!(matches!(wrong("{".to_owned()), Fault::Malformed(_)));
     }
 
