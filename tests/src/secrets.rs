@@ -6,6 +6,7 @@ use crate::{SECRETS_PROJECT, Stage, VAULT};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
 use carnet_federation::http::Http;
 use carnet_federation::mint::AwsSession;
@@ -108,6 +109,9 @@ fn noting(to: String, client: reqwest::Client, asked: Asked) -> Router {
             let mut passed = Response::new(Body::from(answer.bytes().await.expect("a whole answer")));
             *passed.status_mut() = status;
             *passed.headers_mut() = headers;
+            // moto says that it is a page.
+            let json = HeaderValue::from_static("application/x-amz-json-1.1");
+            passed.headers_mut().insert(CONTENT_TYPE, json);
             passed
         }
     })

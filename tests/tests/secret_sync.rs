@@ -144,8 +144,12 @@ async fn what_a_person_did_stays_until_the_source_changes() {
     assert_eq!((outcomes(&held)[0].1, &held["kept_back"]), ("kept_back", &json!(1)), "{held}");
     assert_eq!(kept.value(DB, "AWSCURRENT").await.as_deref(), Some(DB_PASSWORD), "the rollback stays");
     stage.with_vault(|vault| vault.put("db-password", API_KEY));
-    assert_eq!(outcomes(&invoke(&function, &schedule).await)[0].1, "copied");
-    assert_eq!(kept.value(DB, "AWSCURRENT").await.as_deref(), Some(API_KEY));
+    let next = invoke(&function, &schedule).await;
+    assert_eq!(outcomes(&next)[0].1, "copied");
+    // By its id: after a stage was moved by hand, moto has AWSCURRENT at two versions.
+    let asked = json!({ "SecretId": DB, "VersionId": next["secrets"][0]["version_id"] });
+    let value = kept.call("GetSecretValue", asked).await.unwrap();
+    assert_eq!(value["SecretString"], API_KEY);
     assert_kept_secret(&function, &[]);
 }
 
