@@ -12,6 +12,11 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Settings (environment variables):
   AWS credentials and region       as the AWS SDKs read them: variables, profile, container, instance
+  CARNET_MINT                      where proofs come from: aws (default), cognito, token-file, github,
+                                   azure-identity, azure-app, google-metadata
+  AWS_ROLE_ARN                     the role of AWS to take with a proof of another cloud
+  CARNET_AWS_AUDIENCE              whom such proofs are for; sts.amazonaws.com
+  CARNET_AWS_SESSION_SECONDS       how long the role's credentials live; 900
   AZURE_TENANT_ID                  the directory (tenant) of the identity
   AZURE_CLIENT_ID                  the client id of the managed identity or app registration
   AZURE_AUTHORITY_HOST             another token service than the public cloud's
@@ -30,6 +35,7 @@ Settings (environment variables):
   CARNET_GOOGLE_SECRET_MANAGER_ENDPOINT, AWS_ENDPOINT_URL_SECRETS_MANAGER
   SSL_CERT_FILE                    a private CA, beside the public ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY, RUST_LOG, NO_COLOR
+  Each mint's own, and all others: docs/configuration.md
 
 Exit codes:
   0  done
@@ -46,11 +52,12 @@ Exit codes:
      the same on both sides; see its help
   130  ended by Ctrl-C or SIGTERM";
 
-/// From an AWS role to Azure and Google Cloud, without a key.
+/// From any cloud's workload to AWS, Azure and Google Cloud, without a key.
 ///
-/// Mints a proof with the AWS credentials at hand (a Lambda function's, an instance profile's, a
-/// profile of the AWS CLI), trades it at Microsoft Entra ID or Google's security token service, and
-/// reads objects with what it gets, or copies them into S3.
+/// Mints a proof of who it is (with the AWS credentials at hand, or as CARNET_MINT says: a managed
+/// identity, a Google service account, a Kubernetes pod, a job of GitHub Actions), trades it at
+/// Microsoft Entra ID, Google's security token service or AWS STS, and reads objects with what it
+/// gets, copies them into S3, or hands the credentials to the AWS CLI.
 #[derive(clap::Parser)]
 #[command(name = "carnet", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Cli {

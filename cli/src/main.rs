@@ -5,13 +5,14 @@
 //! | [`args`] | the command line: global options, exit codes, where settings come from |
 //! | [`commands`] | one file a subcommand |
 //! | [`configuration`] | `carnet.toml`, and the stage of it that is meant |
-//! | [`way`] | the way from this process's AWS role to Azure, built from the environment |
+//! | [`way`] | the ways from this process to the clouds, built from the environment |
 //! | [`location`] | `azure://account/container/...` |
 //! | [`console`] | stdout, stderr, colours, moments in words |
 //! | [`failure`] | how a run ends badly: the error block, the exit code |
 //!
-//! A token is shown by one option of one command (`token --show-token`) and nowhere else, a secret's value
-//! written by one command (`secret read`) and nowhere else.
+//! A token is shown by one option of one command (`token --show-token`), the credentials of a role by the one
+//! that is for it (`aws-credentials`), and a stored secret's value by another (`secret read`). Nothing else
+//! shows a secret.
 
 mod args;
 mod commands;

@@ -1,26 +1,18 @@
-//! The ways from this process's AWS role to the other clouds, and to S3, built from the environment.
+//! The ways from this process to the clouds, built from the environment.
 
 use crate::location::Location;
-use carnet_federation::config::{self, AzureSettings, Env, GoogleSettings};
-use carnet_federation::http::Http;
-use carnet_federation::mint::{self, AwsSession};
-use carnet_federation::{Mint, Proof, Result};
+use carnet_federation::config::{self, Env, Faults};
+use carnet_federation::{Mints, Result};
 use carnet_objects::{ObjectSource, way};
 use std::sync::Arc;
 
-/// The settings of the Azure side; every fault of them in one error.
-pub fn azure_settings(env: &Env) -> Result<AzureSettings> {
-    config::gather(|faults| AzureSettings::read(env, faults))
-}
-
-/// The settings of the Google side; every fault of them in one error.
-pub fn google_settings(env: &Env) -> Result<GoogleSettings> {
-    config::gather(|faults| GoogleSettings::read(env, faults))
-}
-
-/// Mints with the AWS credentials of the normal chain.
-pub async fn mint(http: &Http, proof: Proof) -> Result<Arc<dyn Mint>> {
-    mint::from_aws(proof, AwsSession::load(http).await?, http.clone())
+/// Settings of one side beside the mint that the environment names; every fault of both in one error.
+pub fn with_mints<T>(env: &Env, read: impl FnOnce(&mut Faults) -> Option<T>) -> Result<(T, Mints)> {
+    config::gather(|faults| {
+        let settings = read(faults);
+        let mints = Mints::read(env, faults);
+        Some((settings?, mints?))
+    })
 }
 
 /// A container or bucket that can be read.

@@ -167,6 +167,8 @@ impl Deployment {
             id: "AROAEXAMPLE".into(),
             policies,
             tags: BTreeMap::new(),
+            trust: None,
+            max_session: Role::MAX_SESSION,
         };
         world.aws.roles.insert(name.into(), role);
         let key = AccessKey {

@@ -268,6 +268,81 @@ async fn faults_and_callers_checks_are_switched_on_from_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shell_becomes_each_workload_and_keeps_nothing_of_another() {
+    let clouds = Clouds::start(&[]).await;
+    let state = clouds.read_state().expect("a state");
+    let file = clouds.state_file();
+    let file = file.to_str().expect("a plain path");
+    let exports = async |more: &[&str]| {
+        let args = ["local", "--env", "--format", "json", "--state-file", file];
+        carnet_with(&Vars::new(), &[&args[..], more].concat()).await.ok().json()
+    };
+    let workloads = &state["workloads"];
+    for (name, mint, variable, expected) in [
+        ("azure-vm", "azure-identity", "AZURE_POD_IDENTITY_AUTHORITY_HOST", &workloads["azure_vm"]["imds"]),
+        ("app-service", "azure-identity", "IDENTITY_ENDPOINT", &workloads["app_service"]["endpoint"]),
+        ("azure-app", "azure-app", "AZURE_CLIENT_SECRET", &workloads["azure_app"]["client_secret"]),
+        ("google-vm", "google-metadata", "GCE_METADATA_HOST", &workloads["google_vm"]["host"]),
+        ("github", "github", "ACTIONS_ID_TOKEN_REQUEST_URL", &workloads["github"]["url"]),
+        ("eks", "token-file", "CARNET_TOKEN_FILE", &workloads["token_files"]["eks"]["azure"]),
+        ("aks", "token-file", "CARNET_TOKEN_FILE", &workloads["token_files"]["aks"]["aws"]),
+        ("gke", "token-file", "CARNET_TOKEN_FILE", &workloads["token_files"]["gke"]["aws"]),
+        ("cognito", "cognito", "CARNET_COGNITO_DEVELOPER_USER", &workloads["cognito"]["developer_user"]),
+    ] {
+        let found = exports(&["--workload", name]).await;
+        assert_eq!(found["CARNET_MINT"], mint, "{name}");
+        assert!(expected.is_string(), "{name}: {workloads}");
+        assert_eq!(&found[variable], expected, "{name}");
+        for everybody in ["AWS_ENDPOINT_URL_STS", "AWS_REGION", "SSL_CERT_FILE", "AZURE_AUTHORITY_HOST"] {
+            assert!(found[everybody].is_string(), "{name}: {everybody}");
+        }
+        // Only whoever signs has a key.
+        assert_eq!(found["AWS_ACCESS_KEY_ID"].is_string(), name == "cognito", "{name}");
+    }
+    let google = exports(&["--workload", "gke", "--to", "google"]).await;
+    assert_eq!(google["CARNET_TOKEN_FILE"], workloads["token_files"]["gke"]["google"]);
+    let file = google["CARNET_TOKEN_FILE"].as_str().expect("a path");
+    assert_eq!(std::fs::read_to_string(file).expect("a token").split('.').count(), 3);
+
+    // One shell, one workload after the other.
+    let become_ =
+        |name: &str| format!("eval \"$(\"$CARNET\" local --env --state-file \"$STATE\" --workload {name})\"");
+    let asked = r#"curl -sf -H Metadata:true "$AZURE_POD_IDENTITY_AUTHORITY_HOST/metadata/identity/oauth2/token?api-version=2018-02-01&resource=$CARNET_AWS_AUDIENCE&client_id=$AZURE_CLIENT_ID""#;
+    let answer = clouds.shell(&format!("{} && {asked}", become_("azure-vm"))).await.ok().json();
+    assert_eq!(answer["token_type"], "Bearer");
+    let script = format!(
+        "{} && {} && echo \"$CARNET_MINT,$AZURE_CLIENT_SECRET,$AWS_ACCESS_KEY_ID,$IDENTITY_HEADER\"",
+        become_("app-service"),
+        become_("github")
+    );
+    assert_eq!(clouds.shell(&script).await.ok().text().trim(), "github,,,");
+
+    let (_, said, folder) = clouds.end("TERM").await;
+    for secret in ["/azure_app/client_secret", "/app_service/header", "/github/token"] {
+        let secret = workloads.pointer(secret).and_then(Value::as_str).expect("a secret");
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(!folder.path().join("state.json.d").exists(), "tokens and certificates go too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_is_not_there_is_said_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state.json");
+    let state = state.to_str().expect("a plain path");
+    for (args, words) in [
+        (&["--workload", "toaster"][..], "azure-vm, app-service, azure-app"),
+        (&["--workload", "eks", "--to", "moon"], "aws, azure, google"),
+        (&["--to", "aws"], "--workload"),
+    ] {
+        let run =
+            carnet_with(&Vars::new(), &[&["local", "--env", "--state-file", state], args].concat()).await;
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stage_is_played_with_roles_of_its_own() {
     let clouds = Clouds::start(&["--stage", "dev"]).await;
     let run =

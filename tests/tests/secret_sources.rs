@@ -123,7 +123,7 @@ async fn opened(stage: &Stage, secret: &SecretUrl) -> Secrets {
     let held = stage.session(&stage.http(), stage.access_key(None)).await.unwrap();
     let settings =
         carnet_federation::config::gather(|faults| carnet_secrets::Settings::read(&env, [secret], faults));
-    settings.unwrap().open_on(&env, held).unwrap()
+    settings.unwrap().open_on(&env, held).await.unwrap()
 }
 
 async fn refused(stage: &Stage, secret: &str) -> Error {

@@ -8,6 +8,7 @@ use crate::configuration;
 use crate::console;
 use crate::failure::Failure;
 use carnet_localclouds::faults::Rule;
+use carnet_localclouds::workloads::{Missing, To, Workload};
 use carnet_localclouds::{Local, Options, State, World};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,12 +21,25 @@ Examples:
   eval \"$(carnet local --env --state-file /tmp/clouds.json)\"           in another shell, then:
   carnet ls azure://carnetdemo/assets
   carnet ls gs://carnet-demo-archive
+  eval \"$(carnet local --env --state-file /tmp/clouds.json --workload azure-vm)\"
+      this shell is now a machine at Azure: what carnet does in it, it does with that identity
+  eval \"$(carnet local --env --state-file /tmp/clouds.json --workload eks --to azure)\"
   carnet local --config carnet.toml --state-file /tmp/clouds.json \\
       --fault 'entra.token=status:429:retry-after=60*2'                two refusals to begin with
+
+A workload is where a proof comes from:
+  azure-vm      a virtual machine with a managed identity: Azure's metadata service
+  app-service   App Service or Functions: IDENTITY_ENDPOINT
+  azure-app     an app registration with a client secret; its certificate lies beside the CA's
+  google-vm     an instance with a service account: Google's metadata server
+  github        a job of GitHub Actions: its request URL and token
+  eks aks gke   a pod with a token in a file, one for each cloud it may go to: --to
+  cognito       a login that the operator vouches for at Cognito
 
 A fault is HOP[/PATH]=FAULT[:ARGUMENT]...[*TIMES][+SKIP].
   hops:   aws.sts aws.iam aws.issuer aws.s3 entra.token entra.discovery azure.blob
           google.sts google.iam_credentials google.accounts google.storage google.media
+          issuers azure.imds azure.app_service google.metadata github.token aws.cognito
   faults: hang status:CODE html200 malformed-json absurd-expiry expired-token oversize gzip-bomb drip
           redirect:URL clock-skew:SECONDS cut:BYTES short short-unannounced long no-length corrupt reset
           delay:MILLISECONDS corrupt-request cut-request:BYTES";
@@ -51,6 +65,12 @@ pub struct Args {
     /// Print the exports of a shell that talks to the running stand-ins, and end
     #[arg(long, conflicts_with_all = ["config", "stage", "fault", "check_callers", "spreading"])]
     env: bool,
+    /// With --env: as a shell of this workload, which proves itself elsewhere by what it finds there
+    #[arg(long, value_name = "NAME", requires = "env", value_parser = workload)]
+    workload: Option<Workload>,
+    /// With --workload eks, aks or gke: the cloud whose token file is named, aws, azure or google
+    #[arg(long, value_name = "CLOUD", requires = "workload", value_parser = target)]
+    to: Option<To>,
     /// Switch on a fault from the start; may be given several times
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
@@ -62,10 +82,18 @@ pub struct Args {
     spreading: u64,
 }
 
+fn workload(text: &str) -> Result<Workload, String> {
+    text.parse().map_err(|error: Missing| error.to_string())
+}
+
+fn target(text: &str) -> Result<To, String> {
+    text.parse().map_err(|error: Missing| error.to_string())
+}
+
 pub async fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     match &args.config {
         Some(config) if !args.env => serve(args, config, global).await,
-        _ => print_exports(&args.state_file, global.format),
+        _ => print_exports(args, global.format),
     }
 }
 
@@ -82,6 +110,7 @@ async fn serve(args: &Args, config: &Path, global: &Global) -> Result<(), Failur
         check_callers: args.check_callers,
         spreading: Duration::from_secs(args.spreading),
         faults,
+        client_certificate: true,
         // What a function writes is read where everything else is.
         log_sink: Some(Arc::new(|line| tracing::info!(target: "carnet_localclouds::function", "{line}"))),
         ..Options::default()
@@ -117,7 +146,8 @@ fn rules(specs: &[String]) -> Result<Vec<Rule>, Failure> {
         .collect()
 }
 
-fn print_exports(state_file: &Path, format: Format) -> Result<(), Failure> {
+fn print_exports(args: &Args, format: Format) -> Result<(), Failure> {
+    let state_file = &args.state_file;
     let fault = |what: String| Failure::Configuration(format!("{}: {what}", state_file.display()));
     let text = std::fs::read_to_string(state_file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => fault("no such file: no `carnet local` is running with it".to_owned()),
@@ -125,7 +155,11 @@ fn print_exports(state_file: &Path, format: Format) -> Result<(), Failure> {
     })?;
     let state: State = serde_json::from_str(&text)
         .map_err(|error| fault(format!("is no state file of `carnet local`: {error}")))?;
-    let exports = exports::of(&state);
+    let exports = match args.workload {
+        None => exports::of(&state),
+        Some(workload) => exports::of_workload(&state, workload, args.to)
+            .map_err(|missing| Failure::Configuration(missing.to_string()))?,
+    };
     let mut out = console::stdout().map_err(Failure::stdout)?;
     let written = match format {
         Format::Text => exports::write_shell(&mut out, &exports),
@@ -140,6 +174,9 @@ fn remove(file: &Path) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// What the stand-ins wrote there besides.
+const TOKENS: &str = carnet_localclouds::workloads::token_files::FOLDER;
 
 /// Where the CA's certificate lies while the stand-ins run.
 struct Folder(PathBuf);
@@ -159,6 +196,8 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // Only what is ours: a folder that holds more than the certificate stays.
         let _ = std::fs::remove_file(self.0.join("ca.pem"));
+        let _ = std::fs::remove_file(self.0.join("azure-app.pem"));
+        let _ = std::fs::remove_dir_all(self.0.join(TOKENS));
         let _ = std::fs::remove_dir(&self.0);
     }
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod aws_credentials;
 mod cat;
 mod completions;
 mod demo;
@@ -18,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[derive(clap::Subcommand)]
 pub enum Command {
     Token(token::Args),
+    AwsCredentials(aws_credentials::Args),
     Ls(ls::Args),
     Cat(cat::Args),
     Sync(Box<sync::Args>),
@@ -31,6 +33,7 @@ pub enum Command {
 pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure> {
     match command {
         Command::Token(args) => block_on(token::run(args, global, env)),
+        Command::AwsCredentials(args) => block_on(aws_credentials::run(args, env)),
         Command::Ls(args) => block_on(ls::run(args, global, env)),
         Command::Cat(args) => block_on(cat::run(args, global, env)),
         Command::Sync(args) => block_on_many(sync::run(args, global, env)),

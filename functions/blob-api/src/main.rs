@@ -9,12 +9,10 @@ use carnet_federation::adapter::azure::AzureCredential;
 use carnet_federation::config::Env;
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
-use carnet_federation::mint::{AwsSession, Outbound};
-use carnet_federation::{Credential, Result, Scope, doctor, telemetry};
+use carnet_federation::{Credential, Proof, Result, Scope, doctor, telemetry};
 use carnet_lambda::warm_up;
 use carnet_object_api::{Api, serve};
 use carnet_objects::azure::SCOPE;
-use std::sync::Arc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::result::Result<(), lambda_runtime::Error> {
@@ -26,10 +24,9 @@ async fn start(env: &Env) -> Result<Api> {
     telemetry::init_lambda(env)?;
     let settings = settings::read(env)?;
     let http = Http::from_env(env)?;
-    let session = AwsSession::load(&http).await?;
-    let mint = Outbound::new(session, http.clone())?;
+    let mint = settings.mints.open(&http, Proof::Jwt).await?;
     let entra = Entra::new(http.clone(), &settings.azure)?;
-    let credential = AzureCredential::new(Credential::new(Arc::new(mint), entra));
+    let credential = AzureCredential::new(Credential::new(mint, entra));
     let places = settings.sources(&http, &credential)?;
     warm_up(credential.credential().token(&Scope::new(SCOPE))).await;
     let doctor = move || doctor::azure(credential.credential().clone(), Scope::new(SCOPE));

@@ -1,9 +1,9 @@
 //! The environment of this function, read once at start.
 
-use carnet_federation::Result;
 use carnet_federation::adapter::azure::AzureCredential;
 use carnet_federation::config::{self, AzureSettings, Env};
 use carnet_federation::http::Http;
+use carnet_federation::{Mints, Result};
 use carnet_object_api::places;
 use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_objects::{ObjectSource, PlaceUrl, Places};
@@ -12,16 +12,18 @@ use std::sync::Arc;
 
 pub struct Settings {
     pub azure: AzureSettings,
+    pub mints: Mints,
     places: Places,
 }
 
-/// `CARNET_PLACES` and what [`AzureSettings`] reads. Every fault is reported, together.
+/// `CARNET_PLACES`, and what [`AzureSettings`] and [`Mints`] read. Every fault is reported, together.
 pub fn read(env: &Env) -> Result<Settings> {
     config::gather(|faults| {
-        // Both are read before either is missed.
+        // All are read before any is missed.
         let azure = AzureSettings::read(env, faults);
+        let mints = Mints::read(env, faults);
         let places = places::read(env, faults, "assets=azure://account/container/prefix");
-        Some(Settings { azure: azure?, places: places? })
+        Some(Settings { azure: azure?, mints: mints?, places: places? })
     })
 }
 

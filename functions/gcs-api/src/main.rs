@@ -9,7 +9,6 @@ use carnet_federation::adapter::google::GoogleCredential;
 use carnet_federation::config::Env;
 use carnet_federation::exchange::Google;
 use carnet_federation::http::Http;
-use carnet_federation::mint::{self, AwsSession};
 use carnet_federation::{Credential, Result, Scope, doctor, telemetry};
 use carnet_lambda::warm_up;
 use carnet_object_api::{Api, serve};
@@ -25,8 +24,7 @@ async fn start(env: &Env) -> Result<Api> {
     telemetry::init_lambda(env)?;
     let settings = settings::read(env)?;
     let http = Http::from_env(env)?;
-    let session = AwsSession::load(&http).await?;
-    let mint = mint::from_aws(settings.google.proof, session, http.clone())?;
+    let mint = settings.mints.open(&http, settings.google.proof).await?;
     let google = Google::new(http.clone(), &settings.google)?;
     let credential = GoogleCredential::new(Credential::new(mint, google), Scope::new(SCOPE));
     let storage = CloudStorage::new(&http, credential.clone(), &settings.google.storage_endpoint)?;

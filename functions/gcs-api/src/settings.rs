@@ -1,7 +1,7 @@
 //! The environment of this function, read once at start.
 
-use carnet_federation::Result;
 use carnet_federation::config::{self, Env, GoogleSettings};
+use carnet_federation::{Mints, Result};
 use carnet_object_api::places;
 use carnet_objects::google::CloudStorage;
 use carnet_objects::{ObjectSource, PlaceUrl, Places};
@@ -10,16 +10,18 @@ use std::sync::Arc;
 
 pub struct Settings {
     pub google: GoogleSettings,
+    pub mints: Mints,
     places: Places,
 }
 
-/// `CARNET_PLACES` and what [`GoogleSettings`] reads. Every fault is reported, together.
+/// `CARNET_PLACES`, and what [`GoogleSettings`] and [`Mints`] read. Every fault is reported, together.
 pub fn read(env: &Env) -> Result<Settings> {
     config::gather(|faults| {
-        // Both are read before either is missed.
+        // All are read before any is missed.
         let google = GoogleSettings::read(env, faults);
+        let mints = Mints::read(env, faults);
         let places = places::read(env, faults, "assets=gs://bucket/prefix");
-        Some(Settings { google: google?, places: places? })
+        Some(Settings { google: google?, mints: mints?, places: places? })
     })
 }
 

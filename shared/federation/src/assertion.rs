@@ -58,6 +58,9 @@ pub struct Claims {
     pub issuer: String,
     pub subject: String,
     pub audience: Vec<String>,
+    /// The authorized party (`azp`), where a token names one. For Google's tokens AWS compares it as `aud`.
+    #[serde(rename = "azp", skip_serializing_if = "Option::is_none")]
+    pub authorized_party: Option<String>,
     /// The token's own id. AWS CloudTrail calls it `webIdentityTokenId`.
     pub jti: Option<String>,
     /// The signing algorithm, from the header.
@@ -83,6 +86,7 @@ struct Payload {
     sub: String,
     #[serde(default)]
     aud: OneOrMany,
+    azp: Option<String>,
     jti: Option<String>,
     iat: Option<f64>,
     exp: Option<f64>,
@@ -116,12 +120,18 @@ impl Claims {
                 OneOrMany::Many(many) => many,
                 OneOrMany::None => Vec::new(),
             },
+            authorized_party: payload.azp,
             jti: payload.jti,
             algorithm: header.alg,
             key_id: header.kid,
             issued_at: payload.iat.map(|seconds| seconds as u64),
             expires_at: payload.exp.map(|seconds| seconds as u64),
         })
+    }
+
+    /// Every claim of a JWT's payload, for those who look at an issuer's own ones.
+    pub(crate) fn all_of_jwt(token: &str) -> serde_json::Map<String, serde_json::Value> {
+        token.split('.').nth(1).and_then(decode).unwrap_or_default()
     }
 
     pub fn expiry(&self) -> Option<SystemTime> {

@@ -163,6 +163,11 @@ impl Error {
         self
     }
 
+    /// The same failure, of another hop: what the shared client noticed for whoever called it.
+    pub(crate) fn at(self, hop: Hop) -> Self {
+        self.with(|inner| inner.hop = hop)
+    }
+
     /// The cloud's own code, e.g. `AADSTS700213`.
     pub fn with_code(self, code: impl Into<String>) -> Self {
         let code = code.into();

@@ -7,8 +7,8 @@
 //! | [`config`] | the environment, read once at start; every fault reported together |
 //! | [`credential`] | [`Credential`]: asks the cache, else mints and exchanges |
 //! | [`cache`] | one flight per scope, wall-clock expiry, no background task |
-//! | [`mint`] | proofs: an AWS-signed token, or a signed AWS request, made in-function |
-//! | [`exchange`] | trades a proof at a token service for an access token |
+//! | [`mint`] | proofs: what AWS, Azure, Google, Kubernetes or GitHub says of who we are |
+//! | [`exchange`] | trades a proof at a token service for an access token or AWS credentials |
 //! | [`http`] | the one client: TLS, bounds, retries, deadlines, clock skew |
 //! | [`adapter`] | the clouds' own SDKs, running on a [`Credential`] |
 //! | [`error`], [`hints`] | one error type; what to change, and where it is explained |
@@ -35,7 +35,8 @@ pub mod token;
 pub use assertion::{Assertion, Audience, Claims, Proof};
 pub use credential::{Credential, Exchange, Mint};
 pub use error::{Error, Hop, Kind, Result};
-pub use token::{AccessToken, Expiring, Scope, Secret};
+pub use mint::{Mints, SecretStore};
+pub use token::{AccessToken, AwsCredentials, Expiring, Scope, Secret};
 
 /// The future type of this crate's object-safe traits.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

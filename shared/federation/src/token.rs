@@ -74,6 +74,23 @@ impl Expiring for AccessToken {
     }
 }
 
+/// Credentials of an AWS role's session.
+#[derive(Clone, Debug)]
+pub struct AwsCredentials {
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
+    pub session_token: Secret,
+    pub expires_at: SystemTime,
+    /// Who one is with them: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+    pub assumed_role_arn: String,
+}
+
+impl Expiring for AwsCredentials {
+    fn expires_at(&self) -> SystemTime {
+        self.expires_at
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,18 +6,19 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, KeyPair as _, RsaKeyPair};
+use ring::signature::{self, EcdsaKeyPair, KeyPair as _, RsaEncoding, RsaKeyPair};
 use rsa::pkcs8::EncodePrivateKey as _;
 use rsa::traits::PublicKeyParts as _;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Rs256,
+    Rs512,
     Es384,
 }
 
@@ -25,6 +26,7 @@ impl Algorithm {
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Rs256 => "RS256",
+            Algorithm::Rs512 => "RS512",
             Algorithm::Es384 => "ES384",
         }
     }
@@ -85,11 +87,27 @@ pub struct EcPublic {
 pub enum PublicKey {
     Rsa(RsaPublic),
     P256(EcPublic),
+    P384(EcPublic),
 }
 
 impl Keys {
     pub fn generate() -> Result<Self, KeyError> {
         Ok(Self { generations: RwLock::new(vec![Arc::new(Generation::generate()?)]) })
+    }
+
+    /// Begins with the same keys in every set of stand-ins of this process: making them takes its time, and
+    /// each set rotates on its own.
+    pub fn generate_once() -> Result<Self, KeyError> {
+        static FIRST: OnceLock<Arc<Generation>> = OnceLock::new();
+        let first = match FIRST.get() {
+            Some(first) => Arc::clone(first),
+            None => {
+                let fresh = Arc::new(Generation::generate()?);
+                // Whoever was faster keeps theirs.
+                Arc::clone(FIRST.get_or_init(|| fresh))
+            }
+        };
+        Ok(Self { generations: RwLock::new(vec![first]) })
     }
 
     /// The public keys, newest first.
@@ -132,7 +150,7 @@ impl Keys {
     pub fn key_id(&self, algorithm: Algorithm) -> String {
         let newest = self.newest();
         match algorithm {
-            Algorithm::Rs256 => newest.rsa_id.clone(),
+            Algorithm::Rs256 | Algorithm::Rs512 => newest.rsa_id.clone(),
             Algorithm::Es384 => newest.ec_id.clone(),
         }
     }
@@ -185,21 +203,24 @@ impl Generation {
     }
 
     fn sign(&self, message: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, KeyError> {
-        let random = SystemRandom::new();
         match algorithm {
-            Algorithm::Rs256 => {
-                let mut signature = vec![0; self.rsa.public().modulus_len()];
-                self.rsa
-                    .sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .map_err(|_| KeyError("signing with RSA failed"))?;
-                Ok(signature)
-            }
+            Algorithm::Rs256 => self.sign_rsa(&signature::RSA_PKCS1_SHA256, message),
+            Algorithm::Rs512 => self.sign_rsa(&signature::RSA_PKCS1_SHA512, message),
             Algorithm::Es384 => {
+                let random = SystemRandom::new();
                 let signature =
                     self.ec.sign(&random, message).map_err(|_| KeyError("signing with P-384 failed"))?;
                 Ok(signature.as_ref().to_vec())
             }
         }
+    }
+
+    fn sign_rsa(&self, padding: &'static dyn RsaEncoding, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let mut signature = vec![0; self.rsa.public().modulus_len()];
+        self.rsa
+            .sign(padding, &SystemRandom::new(), message, &mut signature)
+            .map_err(|_| KeyError("signing with RSA failed"))?;
+        Ok(signature)
     }
 
     fn rsa_jwk(&self) -> Value {
@@ -269,8 +290,30 @@ impl Token {
 
     pub fn check_rs256(&self, key: &RsaPublic) -> Result<(), JwtFault> {
         self.check_algorithm(Algorithm::Rs256.name())?;
+        self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA256)
+    }
+
+    pub fn check_ps256(&self, key: &RsaPublic) -> Result<(), JwtFault> {
+        self.check_algorithm("PS256")?;
+        self.check_rsa_by(key, &signature::RSA_PSS_2048_8192_SHA256)
+    }
+
+    /// RS256, RS384 or RS512, whichever the header says.
+    pub fn check_rsa(&self, key: &RsaPublic) -> Result<(), JwtFault> {
+        match self.header_text("alg") {
+            Some("RS384") => self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA384),
+            Some("RS512") => self.check_rsa_by(key, &signature::RSA_PKCS1_2048_8192_SHA512),
+            _ => self.check_rs256(key),
+        }
+    }
+
+    fn check_rsa_by(
+        &self,
+        key: &RsaPublic,
+        padding: &'static signature::RsaParameters,
+    ) -> Result<(), JwtFault> {
         signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
-            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, self.message.as_bytes(), &self.signature)
+            .verify(padding, self.message.as_bytes(), &self.signature)
             .map_err(|_| JwtFault::BadSignature)
     }
 
@@ -288,6 +331,26 @@ impl Token {
         signature::UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point)
             .verify(self.message.as_bytes(), &self.signature)
             .map_err(|_| JwtFault::BadSignature)
+    }
+
+    /// By the algorithm that the token names, if it is one of the key's. ring knows no P-521, so that
+    /// ES512 is none here.
+    pub fn check_by(&self, key: &PublicKey) -> Result<(), JwtFault> {
+        let rsa = |key: &RsaPublic, parameters: &'static signature::RsaParameters| {
+            signature::RsaPublicKeyComponents { n: &key.n, e: &key.e }
+                .verify(parameters, self.message.as_bytes(), &self.signature)
+                .map_err(|_| JwtFault::BadSignature)
+        };
+        match (key, self.header_text("alg")) {
+            (PublicKey::Rsa(key), Some("RS256")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA256),
+            (PublicKey::Rsa(key), Some("RS384")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA384),
+            (PublicKey::Rsa(key), Some("RS512")) => rsa(key, &signature::RSA_PKCS1_2048_8192_SHA512),
+            (PublicKey::P256(key), Some("ES256")) => self.check_es256(key),
+            (PublicKey::P384(key), Some("ES384")) => {
+                self.check_es384(&[&[4], key.x.as_slice(), key.y.as_slice()].concat())
+            }
+            _ => Err(JwtFault::Algorithm),
+        }
     }
 
     /// The key decides the algorithm, never the token alone.

@@ -18,6 +18,8 @@
 //! | [`push`] | what pushes events: Event Grid and Pub/Sub, with real tokens |
 //! | [`imds`] | an EC2 instance's metadata service, version 2 |
 //! | [`faults`] | what can go wrong on each hop, switched on by rule |
+//! | [`workloads`] | what a workload of any cloud finds to prove who it is: metadata, token endpoints, files |
+//! | [`names`] | hosts of the internet that are played: other people's issuers under their real names |
 //! | [`issuers`] | other people's issuers: their discovery and keys, fetched and kept by each cloud |
 //! | [`server`], [`tls`], [`jwt`] | listeners, the CA of one's own, signing and checking |
 
@@ -34,11 +36,13 @@ pub mod jwt;
 pub mod key_vault;
 pub mod lambda;
 pub mod local;
+pub mod names;
 pub mod push;
 pub mod s3;
 pub mod secret_manager;
 pub mod server;
 pub mod tls;
+pub mod workloads;
 pub mod world;
 
 pub use local::{Local, Options, State};

@@ -12,12 +12,15 @@ use crate::google::bearer::Seal;
 use crate::issuers::Issuers;
 use crate::jwt::{KeyError, Keys};
 use crate::lambda::{self, Function, LogSink};
+use crate::names::{self, Certificates, Names};
 use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
+use crate::workloads::{self, WorkloadsState};
 use crate::world::World;
 use crate::{aws, azure_blob, entra, google, google_storage, key_vault, s3, secret_manager};
 use axum::Router;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
@@ -36,10 +39,16 @@ pub struct Shared {
     pub google_seal: Seal,
     /// Sign Google's ID tokens. Made when the first is asked for: few tests need them.
     google_keys: OnceLock<Keys>,
+    /// Sign for every other issuer, GitHub's and Kubernetes' among them. Made when first asked for.
+    other_keys: OnceLock<Keys>,
+    /// Where the clouds' HTTP client finds other people's issuers.
+    pub names: Names,
     /// Other people's issuers, as Entra knows them.
     pub issuers: Issuers,
     /// The same, as Google knows them.
     pub google_issuers: Issuers,
+    /// The same, as STS knows them.
+    pub aws_issuers: Issuers,
     pub authority: Authority,
     /// What is in the buckets.
     pub s3: s3::Store,
@@ -72,6 +81,7 @@ pub struct Endpoints {
     pub key_vault: String,
     /// `/v1/projects/` is below it.
     pub secret_manager: String,
+    pub workloads: workloads::Endpoints,
 }
 
 pub type Handle = Arc<Shared>;
@@ -83,7 +93,9 @@ impl Shared {
         let authority = Authority::new().map_err(|e| LocalError::at("making the CA", e))?;
         // Entra and Google trust the issuers that the CA of these stand-ins vouches for, and no other.
         let tls = authority.client_config().map_err(|e| LocalError::at("trusting the CA", e))?;
+        let names = Names::default();
         let client = reqwest::Client::builder()
+            .dns_resolver(names.clone())
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -97,8 +109,11 @@ impl Shared {
             entra_keys: Keys::generate().map_err(keys)?,
             google_keys: OnceLock::new(),
             google_seal: Seal::generate().map_err(|e| LocalError::at("making signing keys", e))?,
+            other_keys: OnceLock::new(),
+            names,
             issuers: Issuers::new(client.clone()),
-            google_issuers: Issuers::new(client),
+            google_issuers: Issuers::new(client.clone()),
+            aws_issuers: Issuers::new(client),
             authority,
             s3: s3::Store::default(),
             endpoints: OnceLock::new(),
@@ -106,14 +121,11 @@ impl Shared {
     }
 
     pub fn google_keys(&self) -> Result<&Keys, KeyError> {
-        match self.google_keys.get() {
-            Some(keys) => Ok(keys),
-            None => {
-                let keys = Keys::generate()?;
-                // Whoever was faster keeps theirs.
-                Ok(self.google_keys.get_or_init(|| keys))
-            }
-        }
+        made(&self.google_keys, Keys::generate)
+    }
+
+    pub fn other_keys(&self) -> Result<&Keys, KeyError> {
+        made(&self.other_keys, Keys::generate_once)
     }
 
     /// Never held across an await.
@@ -124,6 +136,17 @@ impl Shared {
     /// Never held across an await.
     pub fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
         self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn made(keys: &OnceLock<Keys>, make: fn() -> Result<Keys, KeyError>) -> Result<&Keys, KeyError> {
+    match keys.get() {
+        Some(keys) => Ok(keys),
+        None => {
+            let fresh = make()?;
+            // Whoever was faster keeps theirs.
+            Ok(keys.get_or_init(|| fresh))
+        }
     }
 }
 
@@ -147,6 +170,8 @@ pub struct Options {
     pub check_callers: bool,
     /// How long the federated credentials take to spread.
     pub spreading: Duration,
+    /// Whether the app registration gets a certificate, written as `azure-app.pem`. Its key takes its time.
+    pub client_certificate: bool,
     pub faults: Vec<Rule>,
 }
 
@@ -181,6 +206,8 @@ pub struct Local {
     pub functions: BTreeMap<String, Function>,
     state: State,
     listeners: Vec<Listening>,
+    /// Renews the token files while it lives.
+    kubelet: Option<workloads::token_files::Kubelet>,
 }
 
 impl Local {
@@ -208,12 +235,15 @@ impl Local {
         let lambda = invoke.base_url.clone();
         listeners.push(invoke);
 
+        let (of_workloads, kubelet) = start_workloads(&handle, &options)
+            .await
+            .map_err(|e| LocalError::at("writing what workloads find", e))?;
         let apis = functions.values().map(|f| (f.name().to_owned(), f.base_url().to_owned())).collect();
-        let state = State::of(&handle, ca_file, control, lambda, apis);
+        let state = State::of(&handle, ca_file, control, lambda, apis, of_workloads);
         if let Some(path) = &options.state_file {
             state.write(path).map_err(|e| LocalError::at("writing the state file", e))?;
         }
-        Ok(Local { shared: handle, functions, state, listeners })
+        Ok(Local { shared: handle, functions, state, listeners, kubelet })
     }
 
     pub fn state(&self) -> State {
@@ -226,6 +256,9 @@ impl Local {
         }
         for listener in self.listeners {
             listener.stop().await;
+        }
+        if let Some(kubelet) = self.kubelet {
+            kubelet.stop().await;
         }
     }
 }
@@ -240,6 +273,30 @@ fn start_spreading(handle: &Handle, spreading: Duration) {
     }
 }
 
+/// The files that workloads find, and what the state says of them all.
+async fn start_workloads(
+    handle: &Handle,
+    options: &Options,
+) -> io::Result<(WorkloadsState, Option<workloads::token_files::Kubelet>)> {
+    let (shared, folder, wants) = (handle.clone(), options.folder.clone(), options.client_certificate);
+    // Signing and making keys are work for a thread that may block.
+    let written = tokio::task::spawn_blocking(move || {
+        let files = workloads::token_files::write_all(&shared, &folder)?;
+        let client_id = shared.world().workloads.azure_app.clone().filter(|_| wants);
+        let certificate = match client_id {
+            Some(client_id) => Some(state::write_certificate(
+                &folder,
+                &workloads::certificate::upload(&shared, &client_id)?,
+            )?),
+            None => None,
+        };
+        io::Result::Ok((files, certificate))
+    });
+    let (files, certificate) = written.await.map_err(io::Error::other)??;
+    let kubelet = workloads::token_files::Kubelet::start(handle, &options.folder);
+    Ok((WorkloadsState::of(handle, files, certificate), kubelet))
+}
+
 /// All ports are taken before any of them answers: each is named in some other's answers.
 async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError> {
     let tls = handle.authority.server_config(&[]).map_err(|e| LocalError::at("making a certificate", e))?;
@@ -251,6 +308,13 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
     let (vaults, secrets) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
+    let named = Authority::server_config_by(Arc::new(Certificates::new(handle)))
+        .map_err(|e| LocalError::at("making a certificate", e))?;
+    let named = bind(&Transport::Tls(named)).await?;
+    handle.names.are_at(named.addr, handle);
+    let plain = Transport::Plain;
+    let (azure_vm, app_service) = (bind(&plain).await?, bind(&plain).await?);
+    let (metadata, github, cognito) = (bind(&plain).await?, bind(&tls).await?, bind(&tls).await?);
     let endpoints = Endpoints {
         aws_sts: sts.base_url.clone(),
         aws_iam: iam.base_url.clone(),
@@ -264,6 +328,13 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         google_storage: storage.base_url.clone(),
         key_vault: vaults.base_url.clone(),
         secret_manager: secrets.base_url.clone(),
+        workloads: workloads::Endpoints {
+            azure_vm: azure_vm.base_url.clone(),
+            app_service: app_service.base_url.clone(),
+            google_metadata: metadata.base_url.clone(),
+            github: github.base_url.clone(),
+            cognito: cognito.base_url.clone(),
+        },
     };
     handle.world_mut().move_issuer(&endpoints.aws_issuer);
     // Set once, here.
@@ -285,6 +356,12 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
         vaults.serve(wrapped(Hop::KeyVault, key_vault::router)),
         secrets.serve(wrapped(Hop::SecretManager, secret_manager::router)),
+        named.serve(wrapped(Hop::Issuers, names::router)),
+        azure_vm.serve(wrapped(Hop::AzureImds, workloads::azure_vm::router)),
+        app_service.serve(wrapped(Hop::AzureAppService, workloads::app_service::router)),
+        metadata.serve(wrapped(Hop::GoogleMetadata, workloads::google_metadata::router)),
+        github.serve(wrapped(Hop::GitHub, workloads::github::router)),
+        cognito.serve(wrapped(Hop::Cognito, workloads::cognito::router)),
         control.serve(control::router(faults.clone())),
     ];
     Ok((listeners, control_url))

@@ -79,6 +79,27 @@ impl Authority {
         Ok(Arc::new(config))
     }
 
+    /// A server's side whose certificates are chosen by the name that a client asks for.
+    pub fn server_config_by(
+        certificates: Arc<dyn rustls::server::ResolvesServerCert>,
+    ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(certificates);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// A leaf for these names, ready to be shown.
+    pub fn certified(&self, dns_names: &[&str]) -> Result<rustls::sign::CertifiedKey, TlsError> {
+        let (leaf, key) = self.leaf(dns_names)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let key = rustls::crypto::ring::sign::any_supported_type(&key)?;
+        Ok(rustls::sign::CertifiedKey::new(vec![leaf.der().clone()], key))
+    }
+
     /// A certificate for loopback and its key, as PEM: for a server that is another program.
     pub fn server_pem(&self) -> Result<(String, String), TlsError> {
         let (leaf, key) = self.leaf(&[])?;

@@ -3,11 +3,18 @@
 
 mod from_config;
 mod secrets;
+pub mod workloads;
 
 pub use from_config::WorldError;
+pub(crate) use from_config::{identifier, secret, session_token};
 pub use secrets::{ProjectSecret, ProjectVersion, Vault, VaultVersion, VersionState};
+pub use workloads::Workloads;
 
+pub(crate) use from_config::provider_id;
+
+use crate::jwt::RsaPublic;
 use carnet_trust::aws::Policy;
+use carnet_trust::aws::role_trust::RoleTrust;
 use carnet_trust::entra::FederatedCredential;
 use carnet_trust::google::ProviderKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +27,10 @@ pub struct World {
     pub entra: Entra,
     pub azure: Azure,
     pub google: Google,
+    /// Who runs elsewhere and has proofs to show.
+    pub workloads: Workloads,
+    /// Further issuers of OpenID Connect that exist under their own names, e.g. `https://gitlab.com`.
+    pub issuers: BTreeSet<String>,
     /// By function name.
     pub functions: BTreeMap<String, Function>,
     /// The access key (of `aws.access_keys`) that is given to people: `aws.access_key_id` of the state.
@@ -62,8 +73,19 @@ pub struct Aws {
     pub roles: BTreeMap<String, Role>,
     /// By access key id.
     pub access_keys: BTreeMap<String, AccessKey>,
+    /// What sessions were narrowed to when they began, by access key id.
+    pub session_policies: BTreeMap<String, Policy>,
+    /// Whose tokens may take roles, by URL without `https://`. Those that every account has are not here.
+    pub oidc_providers: BTreeMap<String, OidcProvider>,
     /// The account's buckets.
     pub s3_buckets: BTreeSet<String>,
+}
+
+/// An IAM OpenID Connect provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OidcProvider {
+    /// The audiences it takes.
+    pub client_ids: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +97,15 @@ pub struct Role {
     pub policies: Vec<Policy>,
     /// `aws:PrincipalTag/..`
     pub tags: BTreeMap<String, String>,
+    /// Who takes it with a token of another issuer. `None`: nobody.
+    pub trust: Option<RoleTrust>,
+    /// How long a session of it may last.
+    pub max_session: Duration,
+}
+
+impl Role {
+    /// What IAM gives a role unless it is told otherwise.
+    pub const MAX_SESSION: Duration = Duration::from_secs(3600);
 }
 
 /// A signed-in session of a role.
@@ -101,17 +132,37 @@ pub struct Entra {
 }
 
 /// A managed identity or an app registration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Application {
     /// Its display name.
     pub name: String,
     /// The object id that roles are assigned to.
     pub object_id: String,
     pub federated_credentials: Vec<FederatedCredential>,
+    pub client_secrets: Vec<ClientSecret>,
+    pub client_certificates: Vec<ClientCertificate>,
+    /// What tokens for it are asked for by, besides its client id.
+    pub app_id_uri: Option<String>,
+    /// Of the tokens for it: 1 or 2.
+    pub token_version: u8,
     /// Until then the credentials are unknown to some of Entra's front ends: `AADSTS70021`.
     pub spreading_until: Option<SystemTime>,
     /// Set: every sign-in is answered with this code, e.g. 53003 for Conditional Access.
     pub blocked_by: Option<u32>,
+}
+
+#[derive(Clone)]
+pub struct ClientSecret {
+    pub value: String,
+    pub expires_at: Option<SystemTime>,
+}
+
+/// A certificate that was uploaded to an application: its thumbprints, in base64url, and its public key.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    pub sha1: String,
+    pub sha256: String,
+    pub key: RsaPublic,
 }
 
 #[derive(Clone, Debug)]
@@ -186,6 +237,18 @@ pub struct Bucket {
     /// Without uniform bucket-level access federated identities are not known to it: only service
     /// accounts are let in.
     pub uniform_access: bool,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientCertificate").field("sha256", &self.sha256).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for AccessKey {

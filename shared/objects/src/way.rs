@@ -1,5 +1,6 @@
-//! The ways from an AWS role to a place, built from the environment: its settings, the mint, the
-//! exchange, the client. For programs that are told a place's URL.
+//! The ways to a place, built from the environment: its settings, the mint that it names, the exchange, the
+//! client. For programs that are told a place's URL. An AWS session is loaded only where one is needed: for
+//! proofs that AWS makes, and for buckets of S3.
 
 use crate::azure::{self, AzureBlobs, AzureLocation};
 use crate::google::{self, CloudStorage};
@@ -12,7 +13,7 @@ use carnet_federation::config::{self, AzureSettings, Env, Faults, GoogleSettings
 use carnet_federation::doctor::{self, Report};
 use carnet_federation::exchange::{Entra, Google};
 use carnet_federation::http::Http;
-use carnet_federation::mint::{self, AwsSession};
+use carnet_federation::mint::{AwsSession, Mints, SecretStore};
 use carnet_federation::{Credential, Proof, Scope};
 use std::sync::Arc;
 
@@ -41,29 +42,58 @@ pub struct Ends {
     pub buckets: Buckets,
 }
 
-/// The way to a place of another cloud.
+/// The way to a place.
 pub async fn way(env: &Env, place: &PlaceUrl) -> Result<Way> {
-    let settings = config::gather(|faults| Settings::read(env, place, faults))?;
-    let http = Http::from_env(env)?;
-    let session = AwsSession::load(&http).await?;
-    settings.open(&http, session)
+    way_by(env, place, |mints| mints).await
 }
 
-/// Both ends of a copy, on one AWS session; every fault of their settings in one error.
+/// The same, for a caller that reads the mint's client secret where it is stored.
+pub async fn way_with_secrets(env: &Env, place: &PlaceUrl, secrets: Arc<dyn SecretStore>) -> Result<Way> {
+    way_by(env, place, |mints| mints.with_secrets(secrets)).await
+}
+
+async fn way_by(env: &Env, place: &PlaceUrl, change: impl FnOnce(Mints) -> Mints) -> Result<Way> {
+    let (settings, mints) = config::gather(|faults| {
+        // Both are read before either is missed.
+        let settings = Settings::read(env, place, faults);
+        let mints = Mints::read(env, faults);
+        Some((settings?, mints?))
+    })?;
+    let http = Http::from_env(env)?;
+    settings.open(&http, &change(mints)).await
+}
+
+/// Both ends of a copy; every fault of their settings in one error. Where both need an AWS session, it is one.
 pub async fn ends(env: &Env, from: &PlaceUrl) -> Result<Ends> {
-    let (from, settings) = config::gather(|faults| {
+    ends_by(env, from, |mints| mints).await
+}
+
+/// The same, for a caller that reads the mint's client secret where it is stored.
+pub async fn ends_with_secrets(env: &Env, from: &PlaceUrl, secrets: Arc<dyn SecretStore>) -> Result<Ends> {
+    ends_by(env, from, |mints| mints.with_secrets(secrets)).await
+}
+
+async fn ends_by(env: &Env, from: &PlaceUrl, change: impl FnOnce(Mints) -> Mints) -> Result<Ends> {
+    let (from, settings, mints) = config::gather(|faults| {
         let from = Settings::read(env, from, faults);
         let buckets = S3Settings::read(env, faults);
-        Some((from?, buckets?))
+        let mints = Mints::read_with_aws(env, faults);
+        Some((from?, buckets?, mints?))
     })?;
-    let buckets = Buckets::new(env, settings).await?;
-    let from = from.open(&buckets.http, buckets.session.clone())?;
+    let mints = change(mints);
+    let buckets = Buckets::new(env, settings, &mints).await?;
+    let from = from.open(&buckets.http, &mints).await?;
     Ok(Ends { from, buckets })
 }
 
 /// Buckets of S3.
 pub async fn buckets(env: &Env) -> Result<Buckets> {
-    Buckets::new(env, config::gather(|faults| S3Settings::read(env, faults))?).await
+    let (settings, mints) = config::gather(|faults| {
+        let settings = S3Settings::read(env, faults);
+        let mints = Mints::read_with_aws(env, faults);
+        Some((settings?, mints?))
+    })?;
+    Buckets::new(env, settings, &mints).await
 }
 
 impl Way {
@@ -102,9 +132,9 @@ impl Way {
 }
 
 impl Buckets {
-    async fn new(env: &Env, settings: S3Settings) -> Result<Self> {
+    async fn new(env: &Env, settings: S3Settings, mints: &Mints) -> Result<Self> {
         let http = Http::from_env(env)?;
-        let session = AwsSession::load(&http).await?;
+        let session = mints.session(&http).await?;
         Ok(Self { http, session, settings })
     }
 
@@ -140,19 +170,19 @@ impl<'p> Settings<'p> {
         })
     }
 
-    fn open(self, http: &Http, session: AwsSession) -> Result<Way> {
+    async fn open(self, http: &Http, mints: &Mints) -> Result<Way> {
         match self {
             Self::Azure { account, container, prefix, settings } => {
                 let place = AzureLocation::new(&settings.blob_endpoint, account, container)
                     .map_err(|fault| not_configured("CARNET_AZURE_BLOB_ENDPOINT", fault))?;
-                let mint = mint::from_aws(Proof::Jwt, session, http.clone())?;
+                let mint = mints.open(http, Proof::Jwt).await?;
                 let entra = Entra::new(http.clone(), &settings)?;
                 let credential = AzureCredential::new(Credential::new(mint, entra));
                 let blobs = AzureBlobs::new(http, credential.clone(), &place)?;
                 Ok(Way::new(blobs, prefix, Hops::Azure(credential)))
             }
             Self::Google { bucket, prefix, settings } => {
-                let mint = mint::from_aws(settings.proof, session, http.clone())?;
+                let mint = mints.open(http, settings.proof).await?;
                 let exchange = Google::new(http.clone(), &settings)?;
                 let credential =
                     GoogleCredential::new(Credential::new(mint, exchange), Scope::new(google::SCOPE));

@@ -33,6 +33,6 @@ pub mod url;
 pub use copy::{Copier, Outcome, Row};
 pub use pairs::Pair;
 pub use secret::{Reading, State, Value, Version};
-pub use secrets::{Secrets, Settings};
+pub use secrets::{Secrets, Settings, StoredSecrets};
 pub use source::SecretSource;
 pub use url::{Held, InvalidSecretUrl, SecretUrl};

@@ -5,20 +5,25 @@ use crate::azure::{KeyVaultSettings, KeyVaults};
 use crate::google::{self, SecretManager};
 use crate::secret::{Reading, State, Version};
 use crate::source::{SecretSource, attempt};
-use crate::url::{Held, SecretUrl};
+use crate::url::{Held, InvalidSecretUrl, SecretUrl};
 use carnet_federation::adapter::azure::AzureCredential;
 use carnet_federation::config::{self, AzureSettings, Env, Faults, GoogleSettings};
 use carnet_federation::doctor::{self, Report};
 use carnet_federation::exchange::{Entra, Google};
 use carnet_federation::http::Http;
-use carnet_federation::mint::{self, AwsSession};
-use carnet_federation::{Credential, Error, Hop, Kind, Proof, Result, hints, telemetry};
+use carnet_federation::mint::{self, AwsSession, Mints, SecretStore};
+use carnet_federation::{
+    BoxFuture, Credential, Error, Hop, Kind, Mint, Proof, Result, Secret, hints, telemetry,
+};
 use reqwest::Url;
+use std::sync::Arc;
 
 /// What the environment says of the services that some URLs need.
 pub struct Settings {
     azure: Option<(AzureSettings, KeyVaultSettings)>,
     google: Option<(GoogleSettings, Url)>,
+    /// Where another cloud is gone to.
+    mints: Option<Mints>,
     aws: bool,
 }
 
@@ -53,21 +58,36 @@ impl Settings {
             let endpoint = google::read_endpoint(env, &settings.universe_domain, faults)?;
             Some((settings, endpoint))
         });
+        let mints = (azure.is_some() || google.is_some()).then(|| Mints::read(env, faults));
         // `None` where one is needed and cannot be read.
-        Some(Self { azure: transposed(azure)?, google: transposed(google)?, aws })
+        let (azure, google) = (transposed(azure), transposed(google));
+        Some(Self { azure: azure?, google: google?, mints: transposed(mints)?, aws })
     }
 
-    /// On the AWS session of this process.
-    pub async fn open(self, env: &Env) -> Result<Secrets> {
-        let session = AwsSession::load(&Http::from_env(env)?).await?;
-        self.open_on(env, session)
-    }
-
-    pub fn open_on(self, env: &Env, session: AwsSession) -> Result<Secrets> {
+    /// By the mint that the environment names. An AWS session is loaded only where one is needed.
+    pub async fn open(mut self, env: &Env) -> Result<Secrets> {
         let http = Http::from_env(env)?;
+        let session = match self.aws {
+            true => Some(AwsSession::load(&http).await?),
+            false => None,
+        };
+        let by = match (self.mints.take(), session.clone()) {
+            (Some(mints), _) => By::Mints(mints),
+            (None, Some(session)) => By::Session(session),
+            (None, None) => By::Session(AwsSession::load(&http).await?),
+        };
+        self.open_by(http, by, session).await
+    }
+
+    /// By this AWS session, whatever mint the environment names.
+    pub async fn open_on(self, env: &Env, session: AwsSession) -> Result<Secrets> {
+        self.open_by(Http::from_env(env)?, By::Session(session.clone()), Some(session)).await
+    }
+
+    async fn open_by(self, http: Http, by: By, session: Option<AwsSession>) -> Result<Secrets> {
         let vaults = match self.azure {
             Some((entra, settings)) => {
-                let mint = mint::from_aws(Proof::Jwt, session.clone(), http.clone())?;
+                let mint = by.mint(&http, Proof::Jwt).await?;
                 let credential = Credential::new(mint, Entra::new(http.clone(), &entra)?);
                 Some(KeyVaults::new(&http, AzureCredential::new(credential), settings))
             }
@@ -75,14 +95,57 @@ impl Settings {
         };
         let projects = match self.google {
             Some((settings, endpoint)) => {
-                let mint = mint::from_aws(settings.proof, session.clone(), http.clone())?;
+                let mint = by.mint(&http, settings.proof).await?;
                 let credential = Credential::new(mint, Google::new(http.clone(), &settings)?);
                 Some(SecretManager::new(&http, credential, endpoint))
             }
             None => None,
         };
-        let own = self.aws.then(|| SecretsManager::new(&http, &session)).transpose()?;
+        let own =
+            session.filter(|_| self.aws).map(|session| SecretsManager::new(&http, &session)).transpose()?;
         Ok(Secrets { vaults, projects, own })
+    }
+}
+
+/// Where proofs come from.
+enum By {
+    Mints(Mints),
+    Session(AwsSession),
+}
+
+impl By {
+    async fn mint(&self, http: &Http, proof: Proof) -> Result<Arc<dyn Mint>> {
+        match self {
+            By::Mints(mints) => mints.open(http, proof).await,
+            By::Session(session) => mint::from_aws(proof, session.clone(), http.clone()),
+        }
+    }
+}
+
+/// Where the client secret of an app registration may lie (`CARNET_AZURE_CLIENT_SECRET_FROM`). It is read by
+/// the AWS session of this process: the mint that waits for it cannot be what reads it.
+pub struct StoredSecrets(Env);
+
+impl StoredSecrets {
+    pub fn new(env: &Env) -> Self {
+        Self(env.clone())
+    }
+
+    async fn text(&self, url: &str) -> Result<Secret> {
+        let url: SecretUrl = url.parse().map_err(|why: InvalidSecretUrl| {
+            Error::new(Hop::Config, Kind::NotConfigured, "the stored secret's URL", why.to_string())
+                .with_hint(&hints::CONFIGURATION)
+        })?;
+        let settings = config::gather(|faults| Settings::read(&self.0, [&url], faults))?;
+        let session = AwsSession::load(&Http::from_env(&self.0)?).await?;
+        let secrets = settings.open_on(&self.0, session).await?;
+        secrets.read(&url).await?.value.into_text(&secrets.target(&url))
+    }
+}
+
+impl SecretStore for StoredSecrets {
+    fn read<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Secret>> {
+        Box::pin(self.text(url))
     }
 }
 

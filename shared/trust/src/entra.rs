@@ -2,13 +2,16 @@
 //!
 //! Microsoft, "Workload identity federation" and "Important considerations and restrictions for
 //! federated identity credentials": issuer, subject and audience must equal the token's, case
-//! included; no wildcards; RS256 only; at most 20 credentials, fields of at most 600 characters,
+//! included; no wildcards; at most 20 credentials, fields of at most 600 characters,
 //! issuer and subject unique on an identity.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 pub const MAX_CREDENTIALS: usize = 20;
+/// Those that `AADSTS5002738` names. The documents speak of RS256 alone, but Cognito signs with RS512, and
+/// people have published how they trade its tokens.
+const ALGORITHMS: [&str; 3] = ["RS256", "RS384", "RS512"];
 pub const MAX_FIELD_CHARACTERS: usize = 600;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,12 +58,12 @@ pub fn evaluate<'a>(
     credentials: &'a [FederatedCredential],
     presented: &Presented,
 ) -> Result<&'a FederatedCredential, Refusal> {
-    if presented.algorithm != "RS256" {
+    if !ALGORITHMS.contains(&presented.algorithm.as_str()) {
         return Err(Refusal {
             code: Refusal::ALGORITHM,
             field: "algorithm",
             presented: presented.algorithm.clone(),
-            expected: vec!["RS256".to_owned()],
+            expected: ALGORITHMS.map(str::to_owned).into(),
         });
     }
     if credentials.is_empty() {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const EXAMPLE: &str = include_str!("../../../carnet.toml");
-const KINDS: [Kind; 4] = [Kind::Terraform, Kind::Commands, Kind::Json, Kind::Parameters];
+const KINDS: [Kind; 5] =
+    [Kind::Terraform, Kind::Commands, Kind::Json, Kind::CloudFormation, Kind::Parameters];
 
 fn parsed(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|faults| panic!("{faults:?}\n{text}"))

@@ -1,6 +1,7 @@
 //! The variables of a process that talks to the stand-ins.
 
 use carnet_localclouds::State;
+use carnet_localclouds::workloads::{Missing, To, Workload, variables};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -39,6 +40,20 @@ pub fn of(state: &State) -> BTreeMap<&'static str, String> {
     exports
 }
 
+/// The shell of a workload: it has none of the operator's keys, unless it is one that signs with them.
+pub fn of_workload(
+    state: &State,
+    workload: Workload,
+    to: Option<To>,
+) -> Result<BTreeMap<&'static str, String>, Missing> {
+    let mut exports = of(state);
+    for name in variables::ALL_NAMES {
+        exports.remove(name);
+    }
+    exports.extend(variables::variables(state, workload, to)?);
+    Ok(exports)
+}
+
 /// All accounts are served at one place, each under its name.
 fn blob_endpoint(state: &State) -> Option<String> {
     let (account, url) = state.azure.blob.iter().next()?;
@@ -46,7 +61,10 @@ fn blob_endpoint(state: &State) -> Option<String> {
 }
 
 pub fn write_shell(out: &mut impl Write, exports: &BTreeMap<&str, String>) -> io::Result<()> {
-    writeln!(out, "unset {UNSET};")?;
+    // What another workload's shell was told.
+    let others = variables::ALL_NAMES.into_iter().filter(|name| !exports.contains_key(name));
+    let unset: Vec<&str> = UNSET.split(' ').chain(others).collect();
+    writeln!(out, "unset {};", unset.join(" "))?;
     exports.iter().try_for_each(|(name, value)| writeln!(out, "export {name}={};", quoted(value)))
 }
 

@@ -3,6 +3,7 @@
 use super::exports::quoted;
 use crate::console::{HEADING, QUIET, write_fields};
 use carnet_localclouds::State;
+use carnet_localclouds::workloads::Workload;
 use carnet_trust::config::Sync;
 use std::io::{self, Write};
 use std::path::Path;
@@ -36,6 +37,8 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
     writeln!(out, "\nIn another shell:")?;
     let state_file = std::path::absolute(state_file).unwrap_or_else(|_| state_file.to_owned());
     writeln!(out, "  eval \"$(carnet local --env --state-file {})\"", quoted(&state_file.to_string_lossy()))?;
+    let known = Workload::ALL.map(Workload::name).join(", ");
+    writeln!(out, "  {QUIET}... --workload NAME makes it a shell of {known}{QUIET:#}")?;
     if let Some(account) = state.azure.blob.keys().next() {
         writeln!(out, "  carnet ls azure://{account}/CONTAINER")?;
     }
@@ -52,6 +55,8 @@ pub fn write(out: &mut impl Write, state: &State, state_file: &Path) -> io::Resu
 
 /// The same without the secret: that is in the state file, for those who may read it.
 pub fn json(state: &State) -> serde_json::Value {
+    let mut state = state.clone();
+    state.workloads = state.workloads.without_secrets();
     let mut value = serde_json::to_value(state).unwrap_or_default();
     if let Some(aws) = value.get_mut("aws").and_then(|aws| aws.as_object_mut()) {
         aws.remove("secret_access_key");

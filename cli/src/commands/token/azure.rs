@@ -5,17 +5,25 @@ use super::{Args, expires_in, minted, show};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::way;
-use carnet_federation::config::{self, Env};
+use carnet_federation::config::{self, AzureSettings, Env};
 use carnet_federation::exchange::Entra;
 use carnet_federation::http::Http;
 use carnet_federation::{Assertion, Audience, Exchange as _, Proof, Scope};
 use carnet_objects::azure::SCOPE;
 
 pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
-    let settings = args.exchange.then(|| way::azure_settings(env)).transpose()?;
-    let audience = audience(args, env)?;
+    // It takes no tenant and no client to mint: only the exchange needs those.
+    let ((audience, settings), mints) = way::with_mints(env, |faults| {
+        let audience = match &args.audience {
+            Some(audience) => Audience::new(audience),
+            None => config::exchange_audience(env, faults),
+        };
+        let settings = args.exchange.then(|| AzureSettings::read(env, faults));
+        // Settings that were wanted and are not there have left their faults.
+        Some((audience, settings.flatten()))
+    })?;
     let http = Http::from_env(env)?;
-    let minted = minted(&http, Proof::Jwt, &audience).await?;
+    let minted = minted(&http, &mints, Proof::Jwt, &audience).await?;
     let exchange = match &settings {
         Some(settings) => Some(trade(&Entra::new(http, settings)?, &minted.proof).await?),
         None => None,
@@ -29,14 +37,6 @@ pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure>
     show(args, global, &minted, fits, exchange)
 }
 
-/// It takes no tenant and no client to mint: only the exchange needs those.
-fn audience(args: &Args, env: &Env) -> Result<Audience, Failure> {
-    if let Some(audience) = &args.audience {
-        return Ok(Audience::new(audience));
-    }
-    Ok(config::gather(|faults| Some(config::exchange_audience(env, faults)))?)
-}
-
 async fn trade(entra: &Entra, proof: &Assertion) -> Result<Traded, Failure> {
     let token = entra.exchange(proof, &Scope::new(SCOPE)).await?;
     Ok(Traded {
@@ -44,7 +44,8 @@ async fn trade(entra: &Entra, proof: &Assertion) -> Result<Traded, Failure> {
         at: entra.target().to_owned(),
         client_id: Some(entra.client_id().to_owned()),
         service_account: None,
-        scope: SCOPE,
+        role: None,
+        scope: Some(SCOPE),
         expires_in: expires_in(&token),
     })
 }

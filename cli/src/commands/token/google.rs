@@ -5,17 +5,17 @@ use super::{Args, Minted, audience, expires_in, minted, show};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::way;
-use carnet_federation::config::Env;
+use carnet_federation::config::{Env, GoogleSettings};
 use carnet_federation::exchange::Google;
 use carnet_federation::http::Http;
 use carnet_federation::{Assertion, Exchange as _, Proof, Result, Scope};
 use carnet_objects::google::SCOPE;
 
 pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
-    let settings = way::google_settings(env)?;
+    let (settings, mints) = way::with_mints(env, |faults| GoogleSettings::read(env, faults))?;
     let http = Http::from_env(env)?;
     let google = Google::new(http.clone(), &settings)?;
-    let minted = minted(&http, settings.proof, &audience(args, &google)).await?;
+    let minted = minted(&http, &mints, settings.proof, &audience(args, &google)).await?;
     let exchange = if args.exchange { Some(trade(&google, &minted.proof).await?) } else { None };
     let arn = arn(&minted).await?;
     let claims = &minted.proof.claims;
@@ -45,7 +45,8 @@ async fn trade(google: &Google, proof: &Assertion) -> Result<Traded, Failure> {
         at: google.target().to_owned(),
         client_id: None,
         service_account: google.service_account().map(str::to_owned),
-        scope: SCOPE,
+        role: None,
+        scope: Some(SCOPE),
         expires_in: expires_in(&token),
     })
 }

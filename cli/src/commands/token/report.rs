@@ -37,6 +37,14 @@ pub enum Fits<'a> {
     FederatedCredential { issuer: &'a str, subject: &'a str, audiences: &'a [String] },
     OidcProvider { issuer: &'a str, allowed_audiences: &'a [String], subject: &'a str },
     AwsProvider { account: &'a str, arn: &'a str },
+    RoleTrust { principal: String, conditions: Vec<Condition> },
+}
+
+/// One line of a role's trust: `StringEquals`, by the key that AWS makes of a claim.
+#[derive(Serialize)]
+pub struct Condition {
+    pub key: String,
+    pub equals: String,
 }
 
 #[derive(Serialize)]
@@ -48,7 +56,11 @@ pub struct Traded {
     pub client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<String>,
-    pub scope: &'static str,
+    /// The session of a role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
     /// Seconds.
     pub expires_in: u64,
 }
@@ -60,7 +72,8 @@ impl Traded {
         let fields = [
             ("client id", self.client_id.as_deref()),
             ("acts as", self.service_account.as_deref()),
-            ("scope", Some(self.scope)),
+            ("becomes", self.role.as_deref()),
+            ("scope", self.scope),
             ("expires in", Some(life.as_str())),
         ];
         write_fields(out, fields.into_iter().filter_map(|(name, value)| Some((name, value?))))
@@ -89,6 +102,11 @@ impl Fits<'_> {
             Fits::AwsProvider { account, arn } => {
                 title(out, "the AWS provider", "its mapping makes google.subject of the assertion")?;
                 write_fields(out, [("account", *account), ("assertion.arn", arn)])
+            }
+            Fits::RoleTrust { principal, conditions } => {
+                title(out, "the role's trust", "StringEquals; values letter by letter")?;
+                let conditions = conditions.iter().map(|one| (one.key.as_str(), one.equals.as_str()));
+                write_fields(out, [("Federated", principal.as_str())].into_iter().chain(conditions))
             }
         }
     }
@@ -138,6 +156,7 @@ impl<'a> Report<'a> {
             // A signed request says nothing of its signer: AWS does, when it is sent there.
             ("subject", Some(claims.subject.as_str()).filter(|subject| !subject.is_empty())),
             ("audience", Some(audience.as_str())),
+            ("azp", claims.authorized_party.as_deref()),
             ("jti", claims.jti.as_deref()),
             ("algorithm", claims.algorithm.as_deref()),
             ("key id", claims.key_id.as_deref()),

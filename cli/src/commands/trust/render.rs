@@ -22,6 +22,7 @@ Written are, below the folder:
   versions.tf variables.tf aws.tf azure.tf google.tf    for `terraform plan`; files beside them are left alone
   commands/CLOUD-grant.sh commands/CLOUD-revoke.sh      the same with each cloud's own command line
   trust.json                                            the same for programs
+  roles.tf roles.yaml                                   the roles into AWS, for Terraform or CloudFormation
   parameters/STAGE.yaml                                 what the SAM template is told, for `sam deploy`
 
 Each file begins with the rights and organisation policies that its use needs.";
@@ -60,6 +61,8 @@ enum Only {
     Terraform,
     Commands,
     Json,
+    #[value(name = "cloudformation")]
+    CloudFormation,
     Parameters,
 }
 
@@ -69,6 +72,7 @@ impl From<Only> for Kind {
             Only::Terraform => Kind::Terraform,
             Only::Commands => Kind::Commands,
             Only::Json => Kind::Json,
+            Only::CloudFormation => Kind::CloudFormation,
             Only::Parameters => Kind::Parameters,
         }
     }
@@ -76,7 +80,7 @@ impl From<Only> for Kind {
 
 pub fn run(args: &Args, global: &Global) -> Result<(), Failure> {
     let config = configuration::with_stage(configuration::read(&args.config)?, args.stage.as_deref())?;
-    let every = [Only::Terraform, Only::Commands, Only::Json, Only::Parameters];
+    let every = [Only::Terraform, Only::Commands, Only::Json, Only::CloudFormation, Only::Parameters];
     let mut all = Vec::new();
     let mut wanted = Vec::new();
     for kind in every {

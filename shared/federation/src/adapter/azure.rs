@@ -3,25 +3,31 @@
 use crate::error::cause;
 use crate::exchange::Entra;
 use crate::token::{AccessToken, Scope};
-use crate::{Credential, Error};
+use crate::{Credential, Error, Exchange};
 use azure_core::credentials::{AccessToken as SdkToken, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
 use std::sync::{Arc, Mutex};
 
-/// Given to a client as its credential.
-#[derive(Debug)]
-pub struct AzureCredential {
-    credential: Credential<Entra>,
+/// Given to a client as its credential. Which exchange its tokens come from is the caller's: Entra's as a
+/// rule, or none where a managed identity reads in its own cloud.
+pub struct AzureCredential<E: Exchange<Output = AccessToken> = Entra> {
+    credential: Credential<E>,
     /// What each scope was last given, so that a 401 can be laid at the right token's door.
     given: Mutex<Vec<(Scope, AccessToken)>>,
 }
 
-impl AzureCredential {
-    pub fn new(credential: Credential<Entra>) -> Arc<Self> {
+impl<E: Exchange<Output = AccessToken>> std::fmt::Debug for AzureCredential<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AzureCredential").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}
+
+impl<E: Exchange<Output = AccessToken>> AzureCredential<E> {
+    pub fn new(credential: Credential<E>) -> Arc<Self> {
         Arc::new(Self { credential, given: Mutex::default() })
     }
 
-    pub fn credential(&self) -> &Credential<Entra> {
+    pub fn credential(&self) -> &Credential<E> {
         &self.credential
     }
 
@@ -49,7 +55,7 @@ impl AzureCredential {
 }
 
 #[async_trait::async_trait]
-impl TokenCredential for AzureCredential {
+impl<E: Exchange<Output = AccessToken>> TokenCredential for AzureCredential<E> {
     async fn get_token(
         &self,
         scopes: &[&str],

@@ -1,5 +1,6 @@
 //! The clouds' own SDKs, running on a [`Credential`](crate::Credential).
 
+pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
 #[cfg(feature = "google")]

@@ -1,5 +1,6 @@
 //! The way to Azure.
 
+use super::mint::only_audience;
 use super::{Env, Faults, endpoint, spreading_window};
 use crate::assertion::Audience;
 use reqwest::Url;
@@ -38,7 +39,7 @@ pub const AZURE_CLOUDS: [AzureCloud; 3] = [
     },
 ];
 
-/// Everything the way from AWS to Azure needs to know.
+/// Everything the way to Azure needs to know.
 #[derive(Clone, Debug)]
 pub struct AzureSettings {
     pub tenant_id: String,
@@ -76,7 +77,7 @@ impl AzureSettings {
             tenant_id: tenant_id?,
             client_id: client_id?,
             authority: authority?,
-            audience: env.get("CARNET_AZURE_AUDIENCE").unwrap_or(cloud.audience).to_owned(),
+            audience: audience(env, cloud).to_owned(),
             blob_endpoint: blob_endpoint?,
             storage_account: env.get("AZURE_STORAGE_ACCOUNT").map(str::to_owned),
             spreading_window,
@@ -87,7 +88,11 @@ impl AzureSettings {
 
 /// The audience of proofs for Entra, for those who only mint.
 pub fn exchange_audience(env: &Env, faults: &mut Faults) -> Audience {
-    Audience::new(env.get("CARNET_AZURE_AUDIENCE").unwrap_or(cloud(env, faults).audience))
+    Audience::new(audience(env, cloud(env, faults)))
+}
+
+fn audience(env: &Env, cloud: AzureCloud) -> &str {
+    env.get("CARNET_AZURE_AUDIENCE").or_else(|| only_audience(env)).unwrap_or(cloud.audience)
 }
 
 /// Which Azure, and where its Entra is, for those who only verify its tokens.
@@ -96,7 +101,7 @@ pub fn entra_host(env: &Env, faults: &mut Faults) -> Option<(AzureCloud, Url)> {
     Some((cloud, authority(env, cloud, faults)?))
 }
 
-fn cloud(env: &Env, faults: &mut Faults) -> AzureCloud {
+pub(super) fn cloud(env: &Env, faults: &mut Faults) -> AzureCloud {
     let name = env.get("CARNET_AZURE_CLOUD").unwrap_or(AZURE_CLOUDS[0].name);
     AZURE_CLOUDS.iter().find(|cloud| cloud.name == name).copied().unwrap_or_else(|| {
         faults.add("CARNET_AZURE_CLOUD", "is not one of public, usgovernment, china");
@@ -109,12 +114,16 @@ fn tenant_id(env: &Env, faults: &mut Faults) -> Option<String> {
         faults.add("AZURE_TENANT_ID", "is not set; it is the directory (tenant) id of the identity");
         return None;
     };
-    // It becomes a path segment of the token service's URL.
-    if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
+    if is_tenant(value) {
         return Some(value.to_owned());
     }
     faults.add("AZURE_TENANT_ID", "is neither a GUID nor a domain name");
     None
+}
+
+/// It becomes a path segment of the token service's URL.
+pub(super) fn is_tenant(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.')
 }
 
 fn client_id(env: &Env, faults: &mut Faults) -> Option<String> {
@@ -142,7 +151,7 @@ pub fn is_guid(text: &str) -> bool {
         && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
-fn authority(env: &Env, cloud: AzureCloud, faults: &mut Faults) -> Option<Url> {
+pub(super) fn authority(env: &Env, cloud: AzureCloud, faults: &mut Faults) -> Option<Url> {
     let text = env.get("AZURE_AUTHORITY_HOST").unwrap_or(cloud.authority);
     let url = endpoint(text);
     if url.is_none() {

@@ -1,6 +1,7 @@
 //! The way to Google: from the file that `gcloud` writes, from variables, or from both.
 
 use super::external_account::{self, ExternalAccount, FILE};
+use super::mint::{MintKind, only_audience};
 use super::{Env, Faults, endpoint, spreading_window};
 use crate::assertion::Proof;
 use reqwest::Url;
@@ -15,7 +16,7 @@ const UNIVERSE: &str = "googleapis.com";
 const LIFETIME: Duration = Duration::from_secs(3600);
 pub(super) const LIFETIMES: RangeInclusive<u64> = 600..=43_200;
 
-/// Everything the way from AWS to Google needs to know.
+/// Everything the way to Google needs to know.
 #[derive(Clone, Debug)]
 pub struct GoogleSettings {
     /// The provider's full resource name, beginning with `//`.
@@ -169,7 +170,14 @@ fn audience(env: &Env, file: &ExternalAccount, universe: &str, faults: &mut Faul
 /// A signed request names the provider, and nothing in its place.
 fn token_audience(env: &Env, proof: Option<Proof>, faults: &mut Faults) -> Option<String> {
     const NAME: &str = "CARNET_GOOGLE_TOKEN_AUDIENCE";
-    let value = env.get(NAME)?;
+    let Some(value) = env.get(NAME).or_else(|| only_audience(env)) else {
+        if MintKind::of(env).is_some_and(MintKind::is_entra) {
+            let what = "is not set; a token of Entra's is for an App ID URI (api://…), \
+                        which the provider must have among its allowed audiences";
+            faults.add(NAME, what);
+        }
+        return None;
+    };
     if proof == Some(Proof::SignedAwsRequest) {
         faults.add(NAME, "is of no use with aws4_request: a signed request is made for the provider");
     }
@@ -204,15 +212,23 @@ fn provider_name(text: &str, universe: &str) -> Option<String> {
 
 fn proof(env: &Env, file: &ExternalAccount, faults: &mut Faults) -> Option<Proof> {
     const NAME: &str = "CARNET_GOOGLE_SUBJECT_TOKEN_TYPE";
-    match env.get(NAME) {
-        None => Some(file.proof.unwrap_or(Proof::Jwt)),
-        Some("jwt") => Some(Proof::Jwt),
-        Some("aws4_request") => Some(Proof::SignedAwsRequest),
+    let (name, proof) = match env.get(NAME) {
+        None => (external_account::field("subject_token_type"), file.proof.unwrap_or(Proof::Jwt)),
+        Some("jwt") => (NAME.to_owned(), Proof::Jwt),
+        Some("aws4_request") => (NAME.to_owned(), Proof::SignedAwsRequest),
         Some(_) => {
             faults.add(NAME, "is neither jwt (for an OIDC provider) nor aws4_request (for an AWS provider)");
-            None
+            return None;
         }
+    };
+    if let (Proof::SignedAwsRequest, Some(mint)) = (proof, MintKind::of(env))
+        && mint != MintKind::Aws
+    {
+        let mint = mint.as_str();
+        faults
+            .add(&name, &format!("is aws4_request, which only CARNET_MINT=aws can make, and that is {mint}"));
     }
+    Some(proof)
 }
 
 fn service_account(env: &Env, file: &ExternalAccount, faults: &mut Faults) -> Option<String> {

@@ -5,13 +5,20 @@
 //! | `azure` | the way to Azure: tenant, client id, that cloud's hosts |
 //! | `google` | the way to Google: the provider's name, a service account, hosts |
 //! | `external_account` | the file that `gcloud` writes for Google's own libraries |
+//! | `aws_role` | the way into AWS: role, session |
+//! | `mint` | where proofs come from, and what that mint has to know |
 
+mod aws_role;
 mod azure;
 mod external_account;
 mod google;
+mod mint;
 
+pub use aws_role::{AwsRoleSettings, aws_audience};
 pub use azure::{AZURE_CLOUDS, AzureCloud, AzureSettings, entra_host, exchange_audience, is_guid};
 pub use google::GoogleSettings;
+pub use mint::MintKind;
+pub(crate) use mint::mint_options;
 
 use crate::error::{Error, Hop, Kind, Result};
 use crate::hints;
@@ -34,6 +41,12 @@ impl Env {
         if self.get(name).is_none() {
             self.0.insert(name.to_owned(), value.to_owned());
         }
+        self
+    }
+
+    /// With another value for a variable, whether it is set or not.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
         self
     }
 

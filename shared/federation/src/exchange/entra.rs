@@ -3,26 +3,23 @@
 //! `POST {authority}/{tenant}/oauth2/v2.0/token`. From "Microsoft identity platform and the OAuth
 //! 2.0 client credentials flow", third case: access token request with a federated credential.
 
-use super::answer::{FORM, Seconds, form, header, malformed, not_json, redirected, retry_after};
+use super::entra_answer::{Refusal, granted};
 use super::spreading::until_spread;
 use crate::assertion::{Assertion, Audience, Claims};
 use crate::config::AzureSettings;
 use crate::error::{Error, Hop, Kind, Result};
 use crate::hints;
+use crate::http::answer::{FORM, form, header, not_json, redirected, retry_after};
 use crate::http::retry::{Policy, retry};
 use crate::http::{Http, body, target_of};
 use crate::telemetry;
-use crate::token::{AccessToken, Expiring as _, Scope, Secret};
+use crate::token::{AccessToken, Expiring as _, Scope};
 use crate::{BoxFuture, Exchange};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use serde::Deserialize;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Entra's longest-lived access tokens last 28 hours ("Access token lifetime", continuous access
-/// evaluation); what claims more is no answer of Entra's.
-const LONGEST: Duration = Duration::from_secs(28 * 3600);
 
 /// One identity of one tenant.
 pub struct Entra {
@@ -90,28 +87,10 @@ impl Entra {
         }
         let body = body::read_capped(Hop::Exchange, &self.target, response).await?;
         if status.is_success() {
-            return self.accepted(&body).map_err(|error| error.with_request_id(request_id));
+            let granted = granted(Hop::Exchange, &self.target, &body);
+            return granted.map_err(|error| error.with_request_id(request_id));
         }
         Err(self.refused(status, &headers, &body, &proof.claims, scope).with_request_id(request_id))
-    }
-
-    fn accepted(&self, body: &[u8]) -> Result<AccessToken> {
-        let answer: Granted =
-            serde_json::from_slice(body).map_err(|_| not_json(Hop::Exchange, &self.target, body))?;
-        if !answer.token_type.eq_ignore_ascii_case("bearer") || answer.access_token.is_empty() {
-            return Err(self.malformed("the answer holds no bearer token"));
-        }
-        let lifetime =
-            answer.expires_in.seconds().filter(|lifetime| !lifetime.is_zero() && *lifetime <= LONGEST);
-        let Some(lifetime) = lifetime else {
-            return Err(self.malformed("the token's lifetime (expires_in) cannot be right; it is not used"));
-        };
-        let token = AccessToken {
-            secret: Secret::new(answer.access_token),
-            expires_at: SystemTime::now() + lifetime,
-        };
-        telemetry::record("expires_in", Some(lifetime.as_secs()));
-        Ok(token)
     }
 
     fn refused(
@@ -122,7 +101,7 @@ impl Entra {
         claims: &Claims,
         scope: &Scope,
     ) -> Error {
-        let answer = serde_json::from_slice::<Refusal>(body).ok();
+        let answer = Refusal::read(body);
         let kind = match status.as_u16() {
             429 => Kind::Throttled,
             500.. => Kind::Unavailable,
@@ -131,7 +110,7 @@ impl Entra {
         };
         let error = self.error(kind, answer.as_ref().map_or("the token service failed", Refusal::summary));
         let error = error.with_status(status.as_u16()).with_retry_after(retry_after(headers));
-        let Some(code) = answer.as_ref().and_then(|answer| answer.error_codes.first().copied()) else {
+        let Some(code) = answer.as_ref().and_then(Refusal::code) else {
             return match kind {
                 Kind::Refused => {
                     error.with_hint(&hints::UNKNOWN_REFUSAL).with_presented(self.identity(claims))
@@ -184,10 +163,6 @@ impl Entra {
         )
     }
 
-    fn malformed(&self, message: &str) -> Error {
-        malformed(Hop::Exchange, &self.target, message)
-    }
-
     fn error(&self, kind: Kind, message: &str) -> Error {
         Error::new(Hop::Exchange, kind, &self.target, message)
     }
@@ -206,57 +181,5 @@ impl Exchange for Entra {
             telemetry::record("jti", proof.claims.jti.as_deref());
             self.trade_until_spread(proof, scope).await
         }))
-    }
-}
-
-#[derive(Deserialize)]
-struct Granted {
-    #[serde(default)]
-    token_type: String,
-    #[serde(default)]
-    access_token: String,
-    expires_in: Seconds,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
-    #[serde(default)]
-    error_description: String,
-    #[serde(default)]
-    error_codes: Vec<u32>,
-}
-
-impl Refusal {
-    /// The first sentence of Microsoft's own words: the rest is ids and a timestamp, which stand
-    /// in fields of their own.
-    fn summary(&self) -> &str {
-        let text = self.error_description.split(" Trace ID:").next().unwrap_or_default();
-        let text = text.lines().next().unwrap_or_default().trim();
-        let text = text
-            .split_once(": ")
-            .filter(|(code, _)| code.starts_with("AADSTS"))
-            .map_or(text, |(_, rest)| rest);
-        if text.is_empty() { &self.error } else { text }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn microsofts_sentence_is_kept_without_its_ids() {
-        let refusal = Refusal {
-            error: "invalid_client".into(),
-            error_description: "AADSTS700213: No matching federated identity record found for presented assertion subject 'x'. \
-                                Trace ID: a Correlation ID: b Timestamp: c"
-                .into(),
-            error_codes: vec![700213],
-        };
-        assert_eq!(
-            refusal.summary(),
-            "No matching federated identity record found for presented assertion subject 'x'."
-        );
     }
 }

@@ -5,16 +5,22 @@
 //! codes"), so a code only chooses advice and whether another try is worth its time. Each anchor
 //! exists in `docs/troubleshooting.md`; a test compares the two.
 
+mod aws_role;
 mod events;
 mod google;
+mod mints;
 mod s3;
 mod secrets;
 
+pub use aws_role::aws_role;
 pub use events::*;
+pub use mints::*;
 pub use s3::s3;
 pub use secrets::*;
 
-pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
+pub use google::{
+    GOOGLE_ALGORITHM, OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts,
+};
 
 /// One row of the troubleshooting page.
 #[derive(Debug, PartialEq, Eq)]
@@ -203,6 +209,30 @@ static ENTRA: &[(u32, Hint)] = &[
         hint("aadsts700016", "client id", "check AZURE_CLIENT_ID, and that it is an identity of this tenant"),
     ),
     (90002, hint("aadsts90002", "tenant id", "check AZURE_TENANT_ID and AZURE_AUTHORITY_HOST (which cloud)")),
+    (
+        7000215,
+        hint(
+            "aadsts7000215",
+            "client secret",
+            "give the secret's value, not its id, of a secret of this app registration",
+        ),
+    ),
+    (
+        7000222,
+        hint(
+            "aadsts7000222",
+            "client secret",
+            "the client secret has expired: make a new one, and replace it here",
+        ),
+    ),
+    (
+        700027,
+        hint(
+            "aadsts700027",
+            "client certificate",
+            "upload this certificate to the app registration; its key must be the one that signs",
+        ),
+    ),
     (500011, hint("aadsts500011", "scope", "the resource is unknown in this tenant: check the scope's host")),
     (1002012, hint("aadsts1002012", "scope", "the scope must end in /.default")),
     (
@@ -349,4 +379,6 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(secrets::all())
         .chain(events::all())
         .chain(google::all())
+        .chain(aws_role::all())
+        .chain(mints::all())
 }

@@ -24,6 +24,22 @@ pub fn check_aws(url: &Url) -> Result<(), &'static str> {
     check(url).or_else(|why| if url.scheme() == "http" && is_aws_metadata(url) { Ok(()) } else { Err(why) })
 }
 
+/// Where Azure and Google serve identities on the machine itself: plain http to a link-local address
+/// (169.254.0.0/16), Google's name for its own, or loopback. From "How to use managed identities to
+/// acquire an access token", "Managed identities for App Service" and Google's "About VM metadata".
+pub fn check_metadata(url: &Url) -> Result<(), &'static str> {
+    let local = matches!(ip(url), Some(IpAddr::V4(ip)) if ip.is_link_local());
+    if url.scheme() == "http" && (is_loopback(url) || local || url.host_str() == Some(GOOGLE_METADATA)) {
+        return Ok(());
+    }
+    Err(
+        "a metadata service is called over http, at 169.254.x.x, metadata.google.internal or this machine only",
+    )
+}
+
+/// Resolves on machines of Google's only.
+pub const GOOGLE_METADATA: &str = "metadata.google.internal";
+
 fn is_loopback(url: &Url) -> bool {
     ip(url).is_some_and(|ip| ip.is_loopback()) || url.host_str() == Some("localhost")
 }
@@ -56,5 +72,20 @@ mod tests {
         assert!(check_aws(&"http://169.254.169.254/latest".parse().unwrap()).is_ok());
         assert!(check_aws(&"http://[fd00:ec2::254]/latest".parse().unwrap()).is_ok());
         assert!(check_aws(&"http://169.254.1.1/".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn metadata_services_are_on_the_machine() {
+        let ok = |text: &str| check_metadata(&text.parse().unwrap()).is_ok();
+        assert!(ok("http://169.254.169.254/metadata") && ok("http://169.254.129.3:8081/msi/token"));
+        assert!(ok("http://metadata.google.internal/") && ok("http://127.0.0.1:9/"));
+        for text in [
+            "http://10.0.0.1/",
+            "http://metadata.google.internal.example.com/",
+            "https://169.254.169.254/",
+            "http://169.255.0.1/",
+        ] {
+            assert!(!ok(text), "{text}");
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! The one HTTP client of a process, which the clouds' SDKs use too.
 //!
 //! - TLS by rustls on ring, roots compiled in plus those of `SSL_CERT_FILE`: nothing is parsed at start.
-//! - https only. Plain http goes to loopback alone, and to the cloud's own link-local metadata
-//!   address for AWS credentials; see [`guard`].
+//! - https only. Plain http goes to loopback alone, and to the clouds' own metadata services on the
+//!   machine, for what is theirs to say; see [`guard`].
 //! - No redirects: an assertion is never carried on to another host.
 //! - `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured. Plain http never leaves the machine, so
 //!   `HTTP_PROXY` has nothing to say here.
 //! - After the process was frozen, its pooled connections are left behind ([`Http::client`]).
 
+pub(crate) mod answer;
 pub mod aws;
 #[cfg(feature = "azure")]
 pub mod azure;
@@ -94,9 +95,27 @@ impl Http {
 
     /// Sends one request to a URL that [`guard`] lets pass, and notes the answer's `Date`.
     pub async fn send(&self, hop: Hop, request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+        self.send_if(guard::check, hop, request).await
+    }
+
+    /// The same to a metadata service of Azure's or Google's. Proxies are for https alone, so none is
+    /// between.
+    pub(crate) async fn send_to_metadata(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response> {
+        self.send_if(guard::check_metadata, Hop::Mint, request).await
+    }
+
+    async fn send_if(
+        &self,
+        may_be_called: fn(&reqwest::Url) -> std::result::Result<(), &'static str>,
+        hop: Hop,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response> {
         let (client, request) = request.build_split();
         let request = request.map_err(|error| unsendable(hop, error))?;
-        guard::check(request.url()).map_err(|why| refused_url(hop, request.url(), why))?;
+        may_be_called(request.url()).map_err(|why| refused_url(hop, request.url(), why))?;
         let target = target_of(request.url());
         let response = client.execute(request).await.map_err(|error| unreachable(hop, &target, error))?;
         self.note_date(response.headers());

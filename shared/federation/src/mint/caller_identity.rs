@@ -178,7 +178,7 @@ struct Header<'a> {
 /// The public STS of a region, from the SDK's own table of partitions and their DNS suffixes. Never
 /// `AWS_ENDPOINT_URL_STS`: Google sends the request, and what this machine would rather ask (a VPC
 /// endpoint, a stand-in) is nothing that Google could reach or would trust.
-fn public_sts(region: &str) -> Result<Url> {
+pub(super) fn public_sts(region: &str) -> Result<Url> {
     let fault = || {
         Error::new(
             Hop::Config,

@@ -1,9 +1,13 @@
-//! The AWS credentials this process already has: Lambda's environment, a container's, an
-//! instance profile's, a profile of the AWS CLI. Nothing is stored, nothing is created.
+//! The AWS credentials of this process: those it already has (Lambda's environment, a container's, an
+//! instance profile's, a profile of the AWS CLI), or a role's that another cloud's proof is traded for.
+//! Nothing is stored.
 
-use crate::error::{Error, Hop, Kind, Result};
-use crate::hints;
+use crate::adapter::aws::AwsRoleCredentials;
+use crate::config::AwsRoleSettings;
+use crate::error::{Error, Hop, Kind, Result, cause};
+use crate::exchange::AwsRole;
 use crate::http::Http;
+use crate::{Credential, Mint, hints};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -31,6 +35,16 @@ impl AwsSession {
     /// The normal chain of the AWS SDK: environment, profile, web identity, container, instance.
     pub async fn load(http: &Http) -> Result<Self> {
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.aws_token_services());
+        Self::from_config(loader.load().await)
+    }
+
+    /// As a role that trusts the proofs of `mint`: for workloads outside AWS.
+    pub async fn of_role(http: &Http, mint: Arc<dyn Mint>, role: &AwsRoleSettings) -> Result<Self> {
+        let credential = Credential::new(mint, AwsRole::new(http.clone(), role)?);
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.aws_token_services())
+            .region(Region::new(role.region.clone()))
+            .credentials_provider(AwsRoleCredentials::new(credential));
         Self::from_config(loader.load().await)
     }
 
@@ -120,6 +134,10 @@ fn is_fresh(credentials: &Credentials) -> bool {
 }
 
 fn no_credentials(error: CredentialsError) -> Error {
+    // A role that is taken by a proof of ours says itself what is wrong.
+    if let Some(ours) = cause::<Error>(&error) {
+        return ours.clone();
+    }
     let kind = match error {
         CredentialsError::ProviderTimedOut(_) => Kind::Unavailable,
         _ => Kind::NotConfigured,

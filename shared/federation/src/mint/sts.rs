@@ -1,33 +1,45 @@
 //! What can go wrong between this process and AWS STS, in our words and with our hints.
 
+use crate::deadline;
 use crate::error::{Error, Hop, Kind, cause};
+use crate::hints::{self, Hint};
 use crate::http::Http;
-use crate::{deadline, hints};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
 
 /// One region's STS, as errors name it.
-pub(super) struct Sts {
+pub(crate) struct Sts {
     http: Http,
     target: String,
+    hop: Hop,
+    /// The row of a code and its message.
+    hint: fn(&str, &str) -> Option<&'static Hint>,
 }
 
 impl Sts {
+    /// Where proofs are made.
     pub(super) fn new(http: Http, region: impl std::fmt::Display) -> Self {
-        Self { http, target: format!("AWS STS in {region}") }
+        let hint = |code: &str, _: &str| hints::aws(code);
+        Self { http, target: format!("AWS STS in {region}"), hop: Hop::Mint, hint }
     }
 
-    pub(super) fn target(&self) -> &str {
+    /// Where proofs are traded for a role.
+    pub(crate) fn of_roles(http: Http, region: &str, role_arn: &str) -> Self {
+        let target = format!("AWS STS in {region}, role {role_arn}");
+        Self { http, target, hop: Hop::Exchange, hint: hints::aws_role }
+    }
+
+    pub(crate) fn target(&self) -> &str {
         &self.target
     }
 
-    pub(super) fn error(&self, kind: Kind, message: impl Into<String>) -> Error {
-        Error::new(Hop::Mint, kind, &self.target, message)
+    pub(crate) fn error(&self, kind: Kind, message: impl Into<String>) -> Error {
+        Error::new(self.hop, kind, &self.target, message)
     }
 
     /// An error of the SDK's as one of ours. `asked` is what the call asked for.
-    pub(super) fn explain<E>(&self, error: SdkError<E>, asked: &str) -> Error
+    pub(crate) fn explain<E>(&self, error: SdkError<E>, asked: &str) -> Error
     where
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
     {
@@ -35,13 +47,17 @@ impl Sts {
             SdkError::ServiceError(refusal) => {
                 self.refusal(refusal.err(), refusal.raw().status().as_u16(), asked)
             }
-            SdkError::TimeoutError(_) => deadline::exceeded(Hop::Mint, &self.target),
+            SdkError::TimeoutError(_) => deadline::exceeded(self.hop, &self.target),
+            SdkError::DispatchFailure(_) if let Some(ours) = cause::<Error>(&error) => {
+                let ours = ours.clone();
+                if ours.hop() == Hop::Mint { ours.at(self.hop) } else { ours }
+            }
             SdkError::DispatchFailure(_) if cause::<CredentialsError>(&error).is_some() => self
                 .error(Kind::NotConfigured, "no AWS credentials were found")
                 .with_hint(&hints::NO_CREDENTIALS),
-            SdkError::DispatchFailure(_) => cause::<Error>(&error).cloned().unwrap_or_else(|| {
+            SdkError::DispatchFailure(_) => {
                 self.error(Kind::Unavailable, "STS cannot be reached").with_hint(&hints::UNREACHABLE)
-            }),
+            }
             SdkError::ResponseError(response) if response.raw().status().is_server_error() => self
                 .error(Kind::Unavailable, "STS failed")
                 .with_status(response.raw().status().as_u16())
@@ -59,13 +75,19 @@ impl Sts {
     fn refusal<E: ProvideErrorMetadata + RequestId>(&self, refusal: &E, status: u16, asked: &str) -> Error {
         let code = refusal.code();
         let kind = match (code, status) {
-            (_, 500..) => Kind::Unavailable,
+            (_, 500..) | (Some("IDPCommunicationError"), _) => Kind::Unavailable,
             (_, 429) | (Some("Throttling" | "ThrottlingException"), _) => Kind::Throttled,
+            // Of a role's trust, which is what the proof was refused by.
+            (Some("AccessDenied"), _) if self.hop == Hop::Exchange => Kind::Refused,
             (Some("AccessDenied"), _) => Kind::Forbidden,
             (None, 200..300) => Kind::Malformed,
             _ => Kind::Refused,
         };
-        let unsaid = if kind == Kind::Unavailable { "STS failed" } else { "STS refused" };
+        let unsaid = match kind {
+            Kind::Unavailable => "STS failed",
+            Kind::Malformed => "the answer is none of STS's",
+            _ => "STS refused",
+        };
         let mut message = refusal.message().unwrap_or(unsaid).to_owned();
         let clock = is_clock_code(code).then(|| self.http.skew().complaint()).flatten();
         if let Some(complaint) = &clock {
@@ -84,10 +106,12 @@ impl Sts {
             (Kind::Refused | Kind::Forbidden, None) => error.with_presented(asked),
             _ => error,
         };
-        let hint = if clock.is_some() { Some(&hints::CLOCK) } else { code.and_then(hints::aws) };
+        let known = code.and_then(|code| (self.hint)(code, refusal.message().unwrap_or_default()));
+        let hint = if clock.is_some() { Some(&hints::CLOCK) } else { known };
         match hint {
             Some(hint) => error.with_hint(hint),
             None if kind == Kind::Unavailable => error.with_hint(&hints::UNREACHABLE),
+            None if kind == Kind::Malformed => error.with_hint(&hints::NOT_A_TOKEN_SERVICE),
             None => error,
         }
     }

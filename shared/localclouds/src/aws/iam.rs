@@ -2,6 +2,7 @@
 
 use super::mint::denied;
 use super::query::{self, Call, Service, ServiceError, element};
+use super::session;
 use crate::local::Handle;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -40,8 +41,7 @@ fn act(handle: &Handle, call: &Call) -> Result<String, ServiceError> {
 fn authorize(handle: &Handle, call: &Call) -> Result<(), ServiceError> {
     let world = handle.world();
     let action = format!("iam:{}", call.action);
-    let policies = world.aws.roles.get(&call.caller.role).map(|role| role.policies.as_slice());
-    match aws::evaluate(policies.unwrap_or_default(), &aws::Request::new(&action, "*")) {
+    match session::decide(&world, &call.caller.access_key_id, &aws::Request::new(&action, "*")) {
         Decision::Allowed => Ok(()),
         Decision::Denied { explicit, .. } => Err(denied(&call.caller.session_arn, &action, explicit)),
     }

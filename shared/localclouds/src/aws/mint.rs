@@ -4,11 +4,12 @@
 //! AWS Security Token Service".
 
 use super::query::{Call, ServiceError, element};
+use super::session;
 use crate::faults::{self, TokenFault};
 use crate::jwt::Algorithm;
 use crate::local::Handle;
 use crate::world::{AccessKey, Role, World};
-use carnet_trust::aws::{Decision, Request, evaluate};
+use carnet_trust::aws::{Decision, Request};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
@@ -38,7 +39,7 @@ pub fn get_web_identity_token(handle: &Handle, call: &Call) -> Result<String, Se
     let asked = asked(call)?;
     let world = handle.world();
     let role = role(&world, call)?;
-    authorize(role, call, &asked)?;
+    authorize(&world, role, call, &asked)?;
     if !world.aws.outbound_federation {
         return Err(ServiceError::new(
             "OutboundWebIdentityFederationDisabledException",
@@ -157,7 +158,7 @@ fn role<'w>(world: &'w World, call: &Call) -> Result<&'w Role, ServiceError> {
         .ok_or_else(|| denied(&call.caller.session_arn, &call.action, false))
 }
 
-fn authorize(role: &Role, call: &Call, asked: &Asked) -> Result<(), ServiceError> {
+fn authorize(world: &World, role: &Role, call: &Call, asked: &Asked) -> Result<(), ServiceError> {
     let mut actions = vec!["sts:GetWebIdentityToken"];
     if !asked.tags.is_empty() {
         actions.push("sts:TagGetWebIdentityToken");
@@ -177,7 +178,8 @@ fn authorize(role: &Role, call: &Call, asked: &Asked) -> Result<(), ServiceError
         for (key, value) in &role.tags {
             request = request.with(&format!("aws:PrincipalTag/{key}"), [value]);
         }
-        if let Decision::Denied { explicit, reason } = evaluate(&role.policies, &request) {
+        let decision = session::decide(world, &call.caller.access_key_id, &request);
+        if let Decision::Denied { explicit, reason } = decision {
             // AWS keeps the reason to itself; it is for whoever watches the stand-in.
             tracing::info!(action, role = role.arn, explicit, reason, "the role's policies deny this");
             return Err(denied(&call.caller.session_arn, action, explicit));
@@ -257,7 +259,7 @@ fn claims(
     })
 }
 
-fn timestamp(seconds: i64) -> String {
+pub(super) fn timestamp(seconds: i64) -> String {
     // Within the range of both: years are far below 9999, and RFC 3339 can write them all.
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&Rfc3339).unwrap_or_default()

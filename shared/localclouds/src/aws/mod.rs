@@ -2,8 +2,10 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`sts`] | `GetWebIdentityToken`, `GetCallerIdentity` |
+//! | [`sts`] | `GetWebIdentityToken`, `GetCallerIdentity`, `AssumeRoleWithWebIdentity` |
 //! | [`mint`] | the token itself: limits, permissions, claims |
+//! | [`web_identity`] | `AssumeRoleWithWebIdentity`: a foreign token for a session of a role |
+//! | [`session`] | what a session may: its role's policies, and its own |
 //! | [`iam`] | outbound federation: on, off, its issuer |
 //! | [`issuer`] | the OpenID discovery document and the keys |
 //! | [`query`] | the query protocol that STS and IAM speak: forms in, XML out |
@@ -18,6 +20,8 @@ pub mod iam;
 pub mod issuer;
 mod mint;
 mod query;
+pub(crate) mod session;
 pub mod sigv4;
 pub mod sts;
 pub mod trail;
+mod web_identity;

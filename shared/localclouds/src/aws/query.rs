@@ -6,10 +6,13 @@ use crate::local::Handle;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE};
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Deref;
 use uuid::Uuid;
 
 /// More than any call to these two services needs.
@@ -56,10 +59,24 @@ pub struct Service {
 pub struct Call {
     pub caller: Principal,
     pub action: String,
+    form: Form,
+}
+
+impl Deref for Call {
+    type Target = Form;
+
+    fn deref(&self) -> &Form {
+        &self.form
+    }
+}
+
+/// A call's parameters.
+#[derive(Default)]
+pub struct Form {
     parameters: BTreeMap<String, String>,
 }
 
-impl Call {
+impl Form {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
@@ -92,6 +109,24 @@ impl Call {
     }
 }
 
+/// A request as it came: whether somebody signed it is not looked at yet.
+pub struct Received {
+    parts: Parts,
+    body: Bytes,
+    pub form: Form,
+}
+
+impl Received {
+    pub fn action(&self) -> &str {
+        self.form.parameter("Action").unwrap_or_default()
+    }
+
+    /// Whether it asks for this action, in the version that knows it.
+    pub fn asks_for(&self, service: &Service, action: &str) -> bool {
+        self.action() == action && self.form.parameter("Version") == Some(service.version)
+    }
+}
+
 /// Checks the signature, reads the form, and lets `act` answer with the XML inside the result.
 pub async fn answer(
     handle: Handle,
@@ -99,14 +134,26 @@ pub async fn answer(
     request: Request,
     act: impl FnOnce(&Handle, &Call) -> Result<String, ServiceError>,
 ) -> Response {
+    let received = receive(request).await;
+    respond(service, received.and_then(|received| answer_signed(&handle, service, received, act)))
+}
+
+/// As [`answer`], of a request that was received: the action, and the XML inside its result.
+pub fn answer_signed(
+    handle: &Handle,
+    service: &Service,
+    received: Received,
+    act: impl FnOnce(&Handle, &Call) -> Result<String, ServiceError>,
+) -> Result<(String, String), ServiceError> {
+    let call = signed(handle, service, received)?;
+    let action = format!("{}:{}", service.name, call.action);
+    handle.trail.record(&call.caller.role, call.caller.session(), &action);
+    act(handle, &call).map(|result| (call.action, result))
+}
+
+/// The whole answer.
+pub fn respond(service: &Service, outcome: Result<(String, String), ServiceError>) -> Response {
     let request_id = Uuid::new_v4().to_string();
-    let outcome = match read(&handle, service, request).await {
-        Ok(call) => {
-            handle.trail.record(&call.caller.role, &format!("{}:{}", service.name, call.action));
-            act(&handle, &call).map(|result| (call.action, result))
-        }
-        Err(error) => Err(error),
-    };
     let (status, xml) = match outcome {
         Ok((action, result)) => (StatusCode::OK, success(service, &action, &result, &request_id)),
         Err(error) => (error.status, failure(service, &error, &request_id)),
@@ -124,20 +171,25 @@ pub async fn answer(
     response
 }
 
-async fn read(handle: &Handle, service: &Service, request: Request) -> Result<Call, ServiceError> {
+pub async fn receive(request: Request) -> Result<Received, ServiceError> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
         ServiceError::new("RequestEntityTooLarge", StatusCode::PAYLOAD_TOO_LARGE, "Request too large")
     })?;
+    let query = parts.uri.query().unwrap_or("").as_bytes();
+    let form = if parts.method == Method::POST { &body[..] } else { query };
+    let form = Form { parameters: url::form_urlencoded::parse(form).into_owned().collect() };
+    Ok(Received { parts, body, form })
+}
+
+fn signed(handle: &Handle, service: &Service, received: Received) -> Result<Call, ServiceError> {
     let region = {
         let world = handle.world();
         world.aws.region.clone()
     };
+    let Received { parts, body, form } = received;
     let caller = sigv4::verify_in(handle, &parts, &body, service.name, &(service.regions)(&region))?;
-    let query = parts.uri.query().unwrap_or("").as_bytes();
-    let form = if parts.method == Method::POST { &body[..] } else { query };
-    let parameters: BTreeMap<String, String> = url::form_urlencoded::parse(form).into_owned().collect();
-    let get = |name: &str| parameters.get(name).cloned().unwrap_or_default();
+    let get = |name: &str| form.parameter(name).unwrap_or_default().to_owned();
     let action = get("Action");
     if action.is_empty() {
         return Err(ServiceError::new("MissingAction", StatusCode::BAD_REQUEST, "Missing Action"));
@@ -146,7 +198,7 @@ async fn read(handle: &Handle, service: &Service, request: Request) -> Result<Ca
     if version != service.version {
         return Err(unknown_action(&action, &version));
     }
-    Ok(Call { caller, action, parameters })
+    Ok(Call { caller, action, form })
 }
 
 pub fn unknown_action(action: &str, version: &str) -> ServiceError {

@@ -34,6 +34,13 @@ pub struct Principal {
     pub user_id: String,
 }
 
+impl Principal {
+    /// The session's name.
+    pub fn session(&self) -> &str {
+        self.user_id.split_once(':').map_or("", |(_, session)| session)
+    }
+}
+
 /// A refusal with AWS's own code and words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigV4Fault {

@@ -1,7 +1,7 @@
-//! STS: `GetWebIdentityToken` and `GetCallerIdentity`.
+//! STS: `GetWebIdentityToken`, `GetCallerIdentity` and `AssumeRoleWithWebIdentity`.
 
-use super::mint;
 use super::query::{self, Call, Service, ServiceError, element};
+use super::{mint, web_identity};
 use crate::local::Handle;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -19,7 +19,16 @@ pub fn router(handle: Handle) -> Router {
 }
 
 async fn serve(State(handle): State<Handle>, request: Request) -> Response {
-    query::answer(handle, &SERVICE, request, act).await
+    // Who takes a role with a token has nothing yet to sign with.
+    let outcome = match query::receive(request).await {
+        Ok(received) if received.asks_for(&SERVICE, web_identity::ACTION) => {
+            let result = web_identity::assume(&handle, &received.form).await;
+            result.map(|result| (web_identity::ACTION.to_owned(), result))
+        }
+        Ok(received) => query::answer_signed(&handle, &SERVICE, received, act),
+        Err(error) => Err(error),
+    };
+    query::respond(&SERVICE, outcome)
 }
 
 fn act(handle: &Handle, call: &Call) -> Result<String, ServiceError> {

@@ -168,6 +168,57 @@ pub fn issuer_unreachable(answered: bool) -> Answer {
     Answer::new("invalid_request", code, "Request to External OIDC endpoint failed.")
 }
 
+pub fn secret(client_id: &str) -> Answer {
+    let text = format!(
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
+         not the client secret ID, for a secret added to app '{client_id}'."
+    );
+    Answer::new("invalid_client", 7000215, text)
+}
+
+pub fn secret_expired(client_id: &str) -> Answer {
+    let text = format!(
+        "The provided client secret keys for app '{client_id}' are expired. Visit the Azure portal to create new \
+         keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added \
+         security: https://aka.ms/certCreds."
+    );
+    Answer::new("invalid_client", 7000222, text)
+}
+
+pub fn no_thumbprint() -> Answer {
+    let text = "Invalid JWT token. No certificate thumbprint specified in token header.";
+    Answer::new("invalid_request", 50027, text)
+}
+
+/// No certificate of the application has this thumbprint.
+pub fn certificate(client_id: &str, thumbprint: &str) -> Answer {
+    let text = format!(
+        "The certificate with identifier used to sign the client assertion is not registered on application. \
+         [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}', Please visit the Azure \
+         Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '{client_id}']."
+    );
+    Answer::new("invalid_client", 700027, text)
+}
+
+/// The code is Microsoft's; the words for an assertion of one's own are ours.
+pub fn own_algorithm(algorithm: &str) -> Answer {
+    let text =
+        format!("Invalid JWT token. '{algorithm}' is not a supported signature algorithm for a certificate.");
+    Answer::new("invalid_client", 5002738, text)
+}
+
+/// The code is Microsoft's; the words are ours.
+pub fn own_subject() -> Answer {
+    let text = "Client assertion contains an invalid subject: it must be the client id, as the issuer is.";
+    Answer::new("invalid_client", 700021, text)
+}
+
+/// The code is Microsoft's; the words are ours.
+pub fn own_audience(audience: &str) -> Answer {
+    let text = format!("Client assertion audience '{audience}' is not the token endpoint of this tenant.");
+    Answer::new("invalid_client", 700023, text)
+}
+
 /// The federated credentials let nobody in.
 pub fn refusal(refusal: &Refusal, client_id: &str, name: &str) -> Answer {
     let Refusal { code, field, presented, .. } = refusal;

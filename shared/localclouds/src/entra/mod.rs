@@ -4,14 +4,18 @@
 //! |---|---|
 //! | [`token`] | the token endpoint: one request from form to answer |
 //! | [`assertion`] | a client assertion: its shape, trust, time and signature |
+//! | `own_credential` | an application's own secrets and certificates |
+//! | `access` | access tokens: for which resources, and what they say |
 //! | [`answers`] | every refusal, in Microsoft's words and shape |
 //! | [`discovery`] | the OpenID document, the keys, the list of clouds |
 //! | [`bearer`] | what a resource does with an access token |
 
-mod answers;
+pub(crate) mod access;
+pub(crate) mod answers;
 mod assertion;
 mod bearer;
 mod discovery;
+mod own_credential;
 mod token;
 
 pub use bearer::{BearerFault, Caller, check_bearer};

@@ -1,9 +1,9 @@
 //! The token endpoint: one request from form to answer.
 
+use super::access::{self, Asked, Granted, Proof};
 use super::answers::{self, Answer};
-use super::assertion;
-use crate::faults::{self, TokenFault};
-use crate::jwt::Algorithm;
+use super::{assertion, own_credential};
+use crate::jwt::Token;
 use crate::local::Handle;
 use crate::world::{Application, World};
 use axum::body::to_bytes;
@@ -50,23 +50,44 @@ async fn sign_in(handle: &Handle, tenant: &str, form: &Form) -> Result<Granted, 
         return Err(answers::grant_type(grant_type));
     }
     let (client_id, scope) = (parameter("client_id")?, parameter("scope")?);
-    let (application, tenant_id) = {
+    let (application, lifetime) = {
         let world = handle.world();
         check_tenant(&world, tenant)?;
         let application = find_application(&world, client_id)
             .ok_or_else(|| answers::application(client_id, &world.entra.tenant_id))?;
-        (application.clone(), world.entra.tenant_id.clone())
+        (application.clone(), world.entra.token_lifetime)
     };
     let resource = resource_of(scope).ok_or_else(|| answers::scope(scope))?;
-    let assertion = form.get("client_assertion").filter(|assertion| !assertion.is_empty());
-    let is_jwt = form.get("client_assertion_type").is_some_and(|kind| kind == ASSERTION_TYPE);
-    let assertion = assertion.filter(|_| is_jwt).ok_or_else(answers::missing_credential)?;
+    let proof = prove(handle, client_id, &application, form).await?;
+    access::issue(
+        handle,
+        &Asked { client_id, application: &application, proof, resource, lifetime, managed: None },
+    )
+}
 
-    assertion::check(handle, client_id, &application, assertion).await?;
-    if !is_resource(&handle.world(), resource) {
-        return Err(answers::resource(resource, &tenant_id));
+/// An assertion of someone else's, or what the application holds itself.
+async fn prove(
+    handle: &Handle,
+    client_id: &str,
+    application: &Application,
+    form: &Form,
+) -> Result<Proof, Answer> {
+    let given = |name: &str| form.get(name).filter(|value| !value.is_empty());
+    let is_jwt = given("client_assertion_type").is_some_and(|kind| kind == ASSERTION_TYPE);
+    if let Some(assertion) = given("client_assertion").filter(|_| is_jwt) {
+        let token = Token::parse(assertion).map_err(|_| answers::assertion_malformed())?;
+        if own_credential::is_own(client_id, &token) {
+            assertion::check_blocked(application)?;
+            own_credential::check_certificate(handle, client_id, application, &token)?;
+        } else {
+            assertion::check(handle, client_id, application, &token).await?;
+        }
+        return Ok(Proof::Assertion);
     }
-    grant(handle, &application, client_id, resource)
+    let secret = given("client_secret").ok_or_else(answers::missing_credential)?;
+    assertion::check_blocked(application)?;
+    own_credential::check_secret(client_id, application, secret)?;
+    Ok(Proof::Secret)
 }
 
 /// The one resource that is asked for. MSAL for Go, and so azidentity and rclone, adds OpenID Connect's
@@ -97,62 +118,6 @@ pub(super) fn check_tenant(world: &World, tenant: &str) -> Result<(), Answer> {
         return Err(answers::tenant_malformed(tenant));
     }
     Err(answers::tenant(tenant))
-}
-
-/// What tokens can be asked for: Microsoft's own services, and the storage accounts that exist.
-fn is_resource(world: &World, resource: &str) -> bool {
-    const SERVICES: [&str; 4] = [
-        "https://storage.azure.com",
-        "https://vault.azure.net",
-        "https://management.azure.com",
-        "https://graph.microsoft.com",
-    ];
-    let resource = resource.trim_end_matches('/');
-    let host = resource.strip_prefix("https://").unwrap_or("");
-    let account = host.split_once(".blob.core.").map(|(account, _)| account);
-    SERVICES.contains(&resource) || account.is_some_and(|name| world.azure.accounts.contains_key(name))
-}
-
-struct Granted {
-    token: String,
-    expires_in: i64,
-    request_id: String,
-}
-
-fn grant(
-    handle: &Handle,
-    application: &Application,
-    client_id: &str,
-    resource: &str,
-) -> Result<Granted, Answer> {
-    let (tenant_id, lifetime) = {
-        let world = handle.world();
-        (world.entra.tenant_id.clone(), world.entra.token_lifetime.as_secs() as i64)
-    };
-    let (issued_at, expires_in) = match faults::token_fault() {
-        None => (faults::now_seconds(), lifetime),
-        Some(TokenFault::AbsurdExpiry) => (faults::now_seconds(), 200 * 365 * 86_400),
-        Some(TokenFault::Expired) => (faults::now_seconds() - 86_400, 0),
-    };
-    let request_id = Uuid::new_v4().to_string();
-    let claims = json!({
-        "aud": resource,
-        "iss": format!("https://sts.windows.net/{tenant_id}/"),
-        "iat": issued_at,
-        "nbf": issued_at,
-        "exp": issued_at + expires_in,
-        "appid": client_id,
-        // How the client proved itself: 2 is an assertion or a certificate.
-        "appidacr": "2",
-        "idp": format!("https://sts.windows.net/{tenant_id}/"),
-        "oid": application.object_id,
-        "sub": application.object_id,
-        "tid": tenant_id,
-        "uti": request_id,
-        "ver": "1.0",
-    });
-    let token = handle.entra_keys.sign(&claims, Algorithm::Rs256).map_err(|_| answers::signature())?;
-    Ok(Granted { token, expires_in, request_id })
 }
 
 fn respond(granted: &Granted) -> Response {

@@ -55,10 +55,20 @@ pub enum Hop {
     /// The bytes of objects.
     GoogleMedia,
     SecretManager,
+    /// Discovery and keys of issuers under their real names.
+    Issuers,
+    /// A virtual machine's metadata service at Azure.
+    AzureImds,
+    AzureAppService,
+    /// An instance's metadata server at Google.
+    GoogleMetadata,
+    /// Where a job of GitHub Actions asks for its token.
+    GitHub,
+    Cognito,
 }
 
 impl Hop {
-    pub const ALL: [Hop; 14] = [
+    pub const ALL: [Hop; 20] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -73,6 +83,12 @@ impl Hop {
         Hop::GoogleStorage,
         Hop::GoogleMedia,
         Hop::SecretManager,
+        Hop::Issuers,
+        Hop::AzureImds,
+        Hop::AzureAppService,
+        Hop::GoogleMetadata,
+        Hop::GitHub,
+        Hop::Cognito,
     ];
 
     pub fn name(self) -> &'static str {
@@ -91,6 +107,12 @@ impl Hop {
             Hop::GoogleStorage => "google.storage",
             Hop::GoogleMedia => "google.media",
             Hop::SecretManager => "google.secret_manager",
+            Hop::Issuers => "issuers",
+            Hop::AzureImds => "azure.imds",
+            Hop::AzureAppService => "azure.app_service",
+            Hop::GoogleMetadata => "google.metadata",
+            Hop::GitHub => "github.token",
+            Hop::Cognito => "aws.cognito",
         }
     }
 }

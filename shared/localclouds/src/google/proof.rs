@@ -62,6 +62,8 @@ async fn check_signature(handle: &Handle, issuer: &str, key_id: &str, token: &To
     let verdict = match &key {
         PublicKey::Rsa(key) => token.check_rs256(key),
         PublicKey::P256(key) => token.check_es256(key),
+        // No algorithm that Google takes.
+        PublicKey::P384(_) => Err(JwtFault::Algorithm),
     };
     verdict.map_err(|_| refusals::id_token("its signature does not verify"))
 }

@@ -1,6 +1,7 @@
 //! What a client needs to know, and how it is written for one.
 
 use super::Handle;
+use crate::workloads::WorkloadsState;
 use crate::world::World;
 use carnet_trust::google::ProviderKind;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct State {
     pub functions: BTreeMap<String, String>,
     /// The control listener: `PUT`/`DELETE /faults`, `GET /requests`.
     pub control: String,
+    /// What workloads elsewhere find to prove who they are.
+    pub workloads: WorkloadsState,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -90,6 +93,7 @@ impl State {
         control: String,
         lambda: String,
         functions: BTreeMap<String, String>,
+        workloads: WorkloadsState,
     ) -> State {
         let world = handle.world();
         let endpoints = handle.endpoints.get();
@@ -141,6 +145,7 @@ impl State {
             },
             functions,
             control,
+            workloads,
         }
     }
 
@@ -185,6 +190,13 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(text.as_bytes())
+}
+
+/// It holds a private key.
+pub(super) fn write_certificate(folder: &Path, pem: &str) -> io::Result<PathBuf> {
+    let path = std::path::absolute(folder.join("azure-app.pem"))?;
+    write_private(&path, pem)?;
+    Ok(path)
 }
 
 pub(super) fn write_ca(folder: &Path, pem: &str) -> io::Result<PathBuf> {

@@ -4,6 +4,7 @@
 //! checked here: session tokens, their end, the region, the role's policies, the bucket's owner.
 
 use super::error;
+use crate::aws::session;
 use crate::faults;
 use crate::local::Handle;
 use carnet_trust::aws::{self, Decision};
@@ -31,7 +32,9 @@ pub(super) struct Policies(pub Handle);
 /// Who made the call: for what an operation may say depends on what else its caller may.
 #[derive(Clone)]
 pub(super) struct Caller {
+    access_key_id: String,
     role: String,
+    session: String,
     session_arn: String,
 }
 
@@ -46,14 +49,15 @@ impl S3Access for Policies {
             S3Path::Bucket { bucket } => (Some(bucket.as_ref()), None),
             S3Path::Object { bucket, key } => (Some(bucket.as_ref()), Some(key.as_ref())),
         };
+        let context = context(cx.uri().query().unwrap_or_default());
         for action in actions(cx.s3_op().name(), cx.headers()) {
-            self.0.trail.record(&caller.role, action);
+            self.0.trail.record(&caller.role, &caller.session, action);
             let resource = match (bucket, key) {
                 (None, _) => "*".to_owned(),
                 (Some(bucket), None) => arn(bucket),
                 (Some(bucket), Some(key)) => arn(&format!("{bucket}/{key}")),
             };
-            caller.may(&self.0, action, &resource)?;
+            caller.may_in(&self.0, action, &resource, &context)?;
         }
         self.check_bucket(bucket, cx.headers())?;
         cx.extensions_mut().insert(caller);
@@ -89,7 +93,12 @@ impl Policies {
             "arn:{partition}:sts::{}:assumed-role/{}/{}",
             world.aws.account, key.role, key.session_name
         );
-        Ok(Caller { role: key.role.clone(), session_arn })
+        Ok(Caller {
+            access_key_id: id.to_owned(),
+            role: key.role.clone(),
+            session: key.session_name.clone(),
+            session_arn,
+        })
     }
 
     fn check_bucket(&self, bucket: Option<&str>, headers: &HeaderMap) -> S3Result<()> {
@@ -107,15 +116,35 @@ impl Policies {
 
 impl Caller {
     pub(super) fn may(&self, handle: &Handle, action: &str, resource: &str) -> S3Result<()> {
+        self.may_in(handle, action, resource, &[])
+    }
+
+    /// As [`Caller::may`], with condition keys of the request.
+    fn may_in(
+        &self,
+        handle: &Handle,
+        action: &str,
+        resource: &str,
+        context: &[(&str, String)],
+    ) -> S3Result<()> {
         let world = handle.world();
-        let policies = world.aws.roles.get(&self.role).map(|role| role.policies.as_slice());
-        match aws::evaluate(policies.unwrap_or_default(), &aws::Request::new(action, resource)) {
+        let request = aws::Request::new(action, resource);
+        let request = context.iter().fold(request, |request, (key, value)| request.with(key, [value]));
+        match session::decide(&world, &self.access_key_id, &request) {
             Decision::Allowed => Ok(()),
             Decision::Denied { explicit, .. } => {
                 Err(error::denied(&self.session_arn, action, resource, explicit))
             }
         }
     }
+}
+
+/// "Actions, resources, and condition keys for Amazon S3": the keys that a listing's parameters are.
+fn context(query: &str) -> Vec<(&'static str, String)> {
+    let known = [("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys")];
+    let key = |name: &str| known.into_iter().find(|(parameter, _)| *parameter == name).map(|(_, key)| key);
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.filter_map(|(name, value)| Some((key(&name)?, value.into_owned()))).collect()
 }
 
 /// "Actions, resources, and condition keys for Amazon S3": what an operation needs, on the object if it

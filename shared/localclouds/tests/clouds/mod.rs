@@ -4,7 +4,9 @@
 #![allow(dead_code)]
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
+};
 use aws_sigv4::sign::v4;
 use carnet_localclouds::local::Handle;
 use carnet_localclouds::{Local, Options, World};
@@ -204,17 +206,36 @@ impl Signer {
 
     /// The headers that make `url` a signed request.
     pub fn sign(&self, method: &str, url: &str, body: &[u8]) -> Vec<(String, String)> {
+        self.sign_with(method, url, &[], SignableBody::Bytes(body), SigningSettings::default())
+    }
+
+    /// As S3 wants it: its paths are encoded once, and the digest of the body is a header.
+    pub fn sign_s3(&self, url: &str, digest: &str) -> Vec<(String, String)> {
+        let mut settings = SigningSettings::default();
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        let body = SignableBody::Precomputed(digest.to_owned());
+        self.sign_with("GET", url, &[("x-amz-content-sha256", digest)], body, settings)
+    }
+
+    fn sign_with(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: SignableBody,
+        settings: SigningSettings,
+    ) -> Vec<(String, String)> {
         let identity = Credentials::new(&self.id, &self.secret, self.token.clone(), None, "test").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(self.region)
             .name(self.service)
             .time(self.time)
-            .settings(SigningSettings::default())
+            .settings(settings)
             .build()
             .unwrap();
-        let request =
-            SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body)).unwrap();
+        let request = SignableRequest::new(method, url, headers.iter().copied(), body).unwrap();
         let (instructions, _) = sign(request, &params.into()).unwrap().into_parts();
         let (headers, _) = instructions.into_parts();
         headers.into_iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect()

@@ -19,6 +19,8 @@ pub fn world() -> World {
         id: "AROAEXAMPLEEXAMPLE000".to_owned(),
         policies: Vec::new(),
         tags: BTreeMap::new(),
+        trust: None,
+        max_session: world::Role::MAX_SESSION,
     };
     World {
         aws: world::Aws {
@@ -29,6 +31,8 @@ pub fn world() -> World {
             outbound_federation: true,
             roles: BTreeMap::from([(ROLE.to_owned(), role)]),
             access_keys: BTreeMap::new(),
+            session_policies: BTreeMap::new(),
+            oidc_providers: BTreeMap::new(),
             s3_buckets: BTreeSet::new(),
         },
         entra: world::Entra {
@@ -41,6 +45,8 @@ pub fn world() -> World {
         operator: String::new(),
         operator_client_id: None,
         google: Default::default(),
+        workloads: Default::default(),
+        issuers: BTreeSet::new(),
         operator_provider: None,
         operator_service_account: None,
     }
@@ -70,6 +76,7 @@ pub fn handle(world: World) -> Handle {
         google_iam_credentials: "https://127.0.0.1:1".into(),
         google_accounts: "https://127.0.0.1:1".into(),
         google_storage: "https://127.0.0.1:1".into(),
+        workloads: Default::default(),
     });
     Arc::new(shared)
 }

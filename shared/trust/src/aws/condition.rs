@@ -5,6 +5,7 @@
 //! but a negated one, `...IfExists` and `ForAllValues` true; `*` is a wildcard in `StringLike` only;
 //! key names ignore case and values do not.
 
+use super::date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -38,11 +39,17 @@ pub enum Test {
     NumericLessThanEquals,
     NumericGreaterThan,
     NumericGreaterThanEquals,
+    DateEquals,
+    DateNotEquals,
+    DateLessThan,
+    DateLessThanEquals,
+    DateGreaterThan,
+    DateGreaterThanEquals,
     Bool,
     Null,
 }
 
-const NAMES: [(&str, Test); 14] = [
+const NAMES: [(&str, Test); 20] = [
     ("StringEquals", Test::StringEquals),
     ("StringNotEquals", Test::StringNotEquals),
     ("StringEqualsIgnoreCase", Test::StringEqualsIgnoreCase),
@@ -55,6 +62,12 @@ const NAMES: [(&str, Test); 14] = [
     ("NumericLessThanEquals", Test::NumericLessThanEquals),
     ("NumericGreaterThan", Test::NumericGreaterThan),
     ("NumericGreaterThanEquals", Test::NumericGreaterThanEquals),
+    ("DateEquals", Test::DateEquals),
+    ("DateNotEquals", Test::DateNotEquals),
+    ("DateLessThan", Test::DateLessThan),
+    ("DateLessThanEquals", Test::DateLessThanEquals),
+    ("DateGreaterThan", Test::DateGreaterThan),
+    ("DateGreaterThanEquals", Test::DateGreaterThanEquals),
     ("Bool", Test::Bool),
     ("Null", Test::Null),
 ];
@@ -108,6 +121,7 @@ impl Test {
                 | Test::StringNotEqualsIgnoreCase
                 | Test::StringNotLike
                 | Test::NumericNotEquals
+                | Test::DateNotEquals
         )
     }
 
@@ -136,6 +150,12 @@ impl Test {
             Test::NumericLessThanEquals => numbers(presented, policy).is_some_and(|(a, b)| a <= b),
             Test::NumericGreaterThan => numbers(presented, policy).is_some_and(|(a, b)| a > b),
             Test::NumericGreaterThanEquals => numbers(presented, policy).is_some_and(|(a, b)| a >= b),
+            Test::DateEquals => dates(presented, policy).is_some_and(|(a, b)| a == b),
+            Test::DateNotEquals => dates(presented, policy).is_none_or(|(a, b)| a != b),
+            Test::DateLessThan => dates(presented, policy).is_some_and(|(a, b)| a < b),
+            Test::DateLessThanEquals => dates(presented, policy).is_some_and(|(a, b)| a <= b),
+            Test::DateGreaterThan => dates(presented, policy).is_some_and(|(a, b)| a > b),
+            Test::DateGreaterThanEquals => dates(presented, policy).is_some_and(|(a, b)| a >= b),
             Test::Bool => presented.eq_ignore_ascii_case(policy),
             Test::Null => unreachable!("Operator::holds answers Null before it looks at values"),
         }
@@ -144,6 +164,10 @@ impl Test {
 
 fn numbers(presented: &str, policy: &str) -> Option<(f64, f64)> {
     Some((presented.trim().parse().ok()?, policy.trim().parse().ok()?))
+}
+
+fn dates(presented: &str, policy: &str) -> Option<(f64, f64)> {
+    Some((date::seconds(presented)?, date::seconds(policy)?))
 }
 
 /// `*` stands for any run of characters, `?` for one.

@@ -5,12 +5,15 @@
 //! | this one | the policy language's shape, as JSON |
 //! | [`evaluate`](mod@evaluate) | a request against policies: allowed or denied, and why |
 //! | [`condition`] | the condition operators, with IAM's semantics |
+//! | [`role_trust`] | the trust policy of a role: which web identity takes it |
 //!
-//! AWS, "IAM JSON policy elements reference". Only what minting needs is read: an element that is
+//! AWS, "IAM JSON policy elements reference". Only what minting and taking a role need is read: an element that is
 //! not known here is refused when the policy is read, never skipped.
 
 pub mod condition;
+mod date;
 mod evaluate;
+pub mod role_trust;
 
 pub use condition::Operator;
 pub use evaluate::{Decision, Request, evaluate};
@@ -28,7 +31,7 @@ pub struct Policy {
     pub statement: OneOrMany<Statement>,
 }
 
-fn version() -> String {
+pub(crate) fn version() -> String {
     // What IAM assumes of a policy that does not say; its wildcards and operators are the same.
     "2008-10-17".to_owned()
 }

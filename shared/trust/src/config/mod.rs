@@ -1,18 +1,21 @@
-//! The model of `carnet.toml`: which function may go where, stated once.
+//! The model of `carnet.toml`: which function may go where, and who may come in, stated once.
 //!
 //! | module | what happens there |
 //! |---|---|
 //! | this one | the model, and its faults |
+//! | `inbound` | the model of `[roles]`: who may come into AWS |
 //! | `read` | TOML to model, one section at a time; each cloud's in a file of its own |
 //! | `table` | a table being read: what is missing, of the wrong type or unknown becomes a fault |
 //! | `check` | the formats of single values |
 //! | `secrets` | secrets that are copied |
 
 mod check;
+mod inbound;
 mod read;
 mod secrets;
 mod table;
 
+pub use inbound::{InboundRole, Job, S3Prefix, Source};
 pub use secrets::{Secrets, StoredSecret};
 
 use std::collections::BTreeMap;
@@ -35,6 +38,8 @@ pub struct Config {
     pub functions: BTreeMap<String, Principal>,
     /// EC2 instances, or people at a command line.
     pub instances: BTreeMap<String, Principal>,
+    /// Who may come into AWS: roles that tokens of other issuers take.
+    pub roles: BTreeMap<String, InboundRole>,
     pub local: Local,
 }
 

@@ -113,6 +113,30 @@ impl<'a, 'i> Table<'a, 'i> {
         self.optional(key, check, faults).unwrap_or_default()
     }
 
+    /// A whole number within bounds.
+    pub fn number(
+        &mut self,
+        key: &'static str,
+        within: std::ops::RangeInclusive<u32>,
+        faults: &mut Faults,
+    ) -> Option<u32> {
+        let (_, value) = self.take(key)?;
+        let field = self.field(key);
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|number| i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok());
+        match number.and_then(|number| u32::try_from(number).ok()).filter(|number| within.contains(number)) {
+            Some(number) => Some(number),
+            None => {
+                let fix =
+                    format!("give a number from {} to {}, without quotes", within.start(), within.end());
+                faults.add(value.span(), field, "not a number that is allowed here", fix);
+                None
+            }
+        }
+    }
+
     /// A list of texts; empty if it is not there.
     pub fn list(&mut self, key: &'static str, faults: &mut Faults) -> Vec<At<String>> {
         let Some((_, value)) = self.take(key) else { return Vec::new() };

@@ -6,6 +6,7 @@
 //! | [`deployment`] | stages: the same functions, deployed several times |
 //! | [`azure`] | federated credentials, role assignments |
 //! | [`environment`] | the variables a program is told its ways by |
+//! | [`roles`] | roles into AWS: their trust, what they may, the providers they need |
 //! | [`google`] | providers, the identity each principal becomes, grants |
 //! | [`secrets`] | who reads which secret |
 
@@ -13,6 +14,7 @@ pub mod azure;
 pub mod deployment;
 pub mod environment;
 pub mod google;
+pub mod roles;
 pub mod secrets;
 
 pub use deployment::{Deployment, only_stage, provider_of_account};

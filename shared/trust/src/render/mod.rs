@@ -3,13 +3,15 @@
 //! | module | what it writes |
 //! |---|---|
 //! | [`plan`] | what there is to grant, over all stages; as JSON it is `trust.json` |
-//! | [`terraform`] | `versions.tf`, `variables.tf`, `aws.tf`, `azure.tf`, `google.tf` |
+//! | [`terraform`] | `versions.tf`, `variables.tf`, `aws.tf`, `azure.tf`, `google.tf`, `roles.tf` |
+//! | [`cloudformation`] | `roles.yaml`: the roles into AWS as a template |
 //! | [`commands`] | `commands/<cloud>-grant.sh` and `-revoke.sh` |
 //! | [`parameters`] | `parameters/<stage>.yaml`: what `template.yaml` is told |
 //!
 //! The same configuration gives the same bytes. What is not known before it is created (client ids,
 //! the issuer) is a reference of Terraform's or a variable of the shell's.
 
+pub mod cloudformation;
 pub mod commands;
 pub mod parameters;
 pub mod plan;
@@ -38,12 +40,21 @@ pub const ACT_AS: &str = "roles/iam.workloadIdentityUser";
 
 /// The inline policy of an instance's role, whoever makes it.
 const MINT_POLICY: &str = "mint-proofs";
+/// The inline policy of a role into AWS.
+const READ_POLICY: &str = "read-objects";
+
+/// For a comment: where a role is, if there are stages.
+fn in_stage(stage: Option<&str>, region: &str) -> String {
+    stage.map(|stage| format!(", stage {stage}, {region}")).unwrap_or_default()
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Terraform,
     Commands,
     Json,
+    /// Of the roles into AWS.
+    CloudFormation,
     /// Of the SAM template.
     Parameters,
 }
@@ -78,6 +89,7 @@ pub fn render(config: &Config, kind: Kind) -> Result<Vec<Document>, Unwritable> 
         Kind::Terraform => terraform::documents(&Plan::of(config)),
         Kind::Commands => Ok(commands::documents(&Plan::of(config))),
         Kind::Json => Plan::of(config).document().map(|document| vec![document]),
+        Kind::CloudFormation => Ok(cloudformation::document(config)?.into_iter().collect()),
         Kind::Parameters => Ok(parameters::documents(config)),
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Document, Unwritable};
 use crate::aws::Policy;
-use crate::config::{AzureCloud, Config, ProviderKind};
+use crate::aws::role_trust::{BUILT_IN, RoleTrust, issuer_host};
+use crate::config::{AzureCloud, Config, InboundRole, ProviderKind};
+use crate::derive::roles::Providers;
 use crate::derive::{self, Deployment};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,33 @@ pub struct Account {
     pub mints: bool,
     /// By name.
     pub roles: BTreeMap<String, Role>,
+    /// Whose tokens may take roles here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub oidc_providers: Providers,
+    /// The roles they take, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inbound: BTreeMap<String, Inbound>,
+}
+
+/// A role into AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inbound {
+    pub arn: String,
+    pub stage: Option<String>,
+    pub region: String,
+    /// Its name in the configuration.
+    pub principal: String,
+    /// Who comes in with it.
+    pub from: &'static str,
+    /// The issuer, without `https://`.
+    pub host: String,
+    /// The provider of the account that it needs; none for a built-in one.
+    pub provider: Option<String>,
+    pub trust: RoleTrust,
+    pub read_policy: Policy,
+    pub permissions_boundary: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    pub max_session_seconds: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -212,6 +241,8 @@ fn accounts(deployments: &[Deployment]) -> BTreeMap<String, Account> {
             region: config.aws.region.clone(),
             mints: false,
             roles: BTreeMap::new(),
+            oidc_providers: Providers::new(),
+            inbound: BTreeMap::new(),
         });
         account.issuer = account.issuer.take().or_else(|| config.aws.issuer.clone());
         for (name, principal) in config.principals() {
@@ -232,8 +263,52 @@ fn accounts(deployments: &[Deployment]) -> BTreeMap<String, Account> {
             };
             account.roles.insert(config.role_name(name), role);
         }
+        for (host, client_ids) in config.oidc_providers() {
+            account.oidc_providers.entry(host).or_default().extend(client_ids);
+        }
+        for (name, role) in &config.roles {
+            let inbound = inbound(config, stage.as_deref(), name, role);
+            account.inbound.insert(config.role_name(name), inbound);
+        }
     }
     accounts
+}
+
+fn inbound(config: &Config, stage: Option<&str>, name: &str, role: &InboundRole) -> Inbound {
+    let issuer = role.from.issuer();
+    let host = issuer_host(&issuer);
+    let ours = [("carnet:principal".to_owned(), name.to_owned())];
+    let stage_tag = stage.map(|stage| ("carnet:stage".to_owned(), stage.to_owned()));
+    Inbound {
+        arn: config.role_arn(name),
+        stage: stage.map(str::to_owned),
+        region: config.aws.region.clone(),
+        principal: name.to_owned(),
+        from: role.from.kind(),
+        host: host.to_owned(),
+        provider: (!BUILT_IN.contains(&host)).then(|| host.to_owned()),
+        trust: role.from.trust(&config.aws.account, config.partition()),
+        read_policy: role.read_policy(config.partition()),
+        permissions_boundary: role.permissions_boundary.clone(),
+        tags: ours.into_iter().chain(stage_tag).chain(role.tags.clone()).collect(),
+        max_session_seconds: role.max_session_seconds,
+    }
+}
+
+impl Inbound {
+    pub fn description(&self) -> String {
+        description(&self.principal, self.from)
+    }
+}
+
+fn description(name: &str, from: &str) -> String {
+    format!("{name} comes in with it, from {from}")
+}
+
+impl InboundRole {
+    pub fn description(&self, name: &str) -> String {
+        description(name, self.from.kind())
+    }
 }
 
 fn azure(config: &Config, deployments: &[Deployment]) -> Option<Azure> {

@@ -1,7 +1,12 @@
-//! The world a configuration describes. Google's part of it is in `google`, secrets are in `secrets`.
+//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`,
+//! secrets in `secrets`.
 
 mod google;
+mod inbound;
 mod secrets;
+mod workloads;
+
+pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
 use base64::Engine as _;
@@ -71,9 +76,11 @@ impl World {
             org_id: config.aws.org_id.clone(),
             issuer: issuer.clone(),
             outbound_federation: true,
-            roles: roles(config, operator_name)?,
+            roles: roles(config, operator_name)?.into_iter().chain(inbound::roles(config)?).collect(),
             access_keys: BTreeMap::new(),
-            s3_buckets: config.local.s3_buckets.iter().cloned().collect(),
+            session_policies: BTreeMap::new(),
+            oidc_providers: inbound::providers(config),
+            s3_buckets: inbound::buckets(config).chain(config.local.s3_buckets.iter().cloned()).collect(),
         };
         let functions = functions(config, base, &mut aws)?;
         // The state that is written for people has no session token, so this key needs none.
@@ -88,17 +95,21 @@ impl World {
         };
         let operator_id = identifier("AKIA")?;
         aws.access_keys.insert(operator_id.clone(), operator_key);
-        Ok(World {
+        let mut world = World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config, operator) },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
+            workloads: super::Workloads::default(),
+            issuers: std::collections::BTreeSet::new(),
             functions,
             operator: operator_id,
             operator_client_id: config.client_id(operator).map(str::to_owned),
             operator_provider: config.google_audience(operator),
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
-        })
+        };
+        workloads::add(&mut world, config)?;
+        Ok(world)
     }
 }
 
@@ -125,8 +136,14 @@ fn roles(config: &Config, operator: &str) -> Result<BTreeMap<String, Role>, Worl
         if name == operator || of_the_sync {
             policies.extend(bucket_policy(&config.local.s3_buckets));
         }
-        let role =
-            Role { arn: config.role_arn(name), id: identifier("AROA")?, policies, tags: BTreeMap::new() };
+        let role = Role {
+            arn: config.role_arn(name),
+            id: identifier("AROA")?,
+            policies,
+            tags: BTreeMap::new(),
+            trust: None,
+            max_session: Role::MAX_SESSION,
+        };
         roles.insert(config.role_name(name), role);
     }
     Ok(roles)
@@ -209,8 +226,8 @@ fn entra(config: &Config, issuer: &str) -> Entra {
             name: name.clone(),
             object_id: identity.object_id.clone(),
             federated_credentials: credentials.remove(name).unwrap_or_default(),
-            spreading_until: None,
-            blocked_by: None,
+            token_version: 1,
+            ..Application::default()
         };
         (identity.client_id.clone(), application)
     });
@@ -258,17 +275,17 @@ fn random<const N: usize>() -> Result<[u8; N], WorldError> {
 }
 
 /// AWS's unique ids: a prefix for the kind, then 16 characters of base 32.
-fn identifier(prefix: &str) -> Result<String, WorldError> {
+pub(crate) fn identifier(prefix: &str) -> Result<String, WorldError> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bytes = random::<16>()?;
     let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
     Ok(prefix.chars().chain(letters).collect())
 }
 
-fn secret() -> Result<String, WorldError> {
+pub(crate) fn secret() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<30>()?))
 }
 
-fn session_token() -> Result<String, WorldError> {
+pub(crate) fn session_token() -> Result<String, WorldError> {
     Ok(STANDARD.encode(random::<120>()?))
 }

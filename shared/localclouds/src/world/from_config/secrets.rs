@@ -16,7 +16,11 @@ pub(super) fn vaults(config: &Config, operator: &Principal) -> BTreeMap<String, 
         if let Some(value) = value {
             vault.put(&secret, value);
         }
-        let users = readers.iter().chain(&operator.azure_identity).filter_map(|name| object_ids.get(name)).map(|id| (*id).clone());
+        let users = readers
+            .iter()
+            .chain(&operator.azure_identity)
+            .filter_map(|name| object_ids.get(name))
+            .map(|id| (*id).clone());
         vault.users_of.entry(secret).or_default().extend(users);
     }
     vaults

@@ -3,6 +3,7 @@
 mod azure;
 mod google;
 mod principals;
+mod roles;
 mod secrets;
 mod stages;
 mod sync;
@@ -47,7 +48,11 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     });
     let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
     principals::across(&functions, &instances, stages.count(&aws), &mut faults);
-    stages.check(&aws, &functions, &instances, google.as_ref(), &mut faults);
+    let inbound = roles::roles(root.table("roles", &mut faults), azure.as_ref(), &mut faults);
+    let names: Vec<&At<String>> = functions.iter().chain(&instances).map(|named| &named.name).collect();
+    let names: Vec<&At<String>> = names.into_iter().chain(inbound.iter().map(|role| &role.name)).collect();
+    principals::one_role_each(&names, &mut faults);
+    stages.check(&aws, &names, google.as_ref(), &mut faults);
     let local = local(root.table("local", &mut faults), &places, &functions, copied.as_ref(), &mut faults);
     root.finish(&mut faults);
     if !faults.is_empty() {
@@ -66,8 +71,10 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
         secrets: copied,
         functions: functions_of,
         instances: instances_of,
+        roles: inbound.iter().map(|named| (named.name.value.clone(), named.role.clone())).collect(),
         local,
     };
+    roles::would_be_created(&config, &inbound, &mut faults);
     let named: Vec<Named> = functions.into_iter().chain(instances).collect();
     own_proofs(&config, &named, &mut faults);
     if faults.is_empty() { Ok(config) } else { Err(faults.into_sorted()) }

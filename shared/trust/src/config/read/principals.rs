@@ -4,7 +4,7 @@ use super::super::table::{At, Faults, Table};
 use super::super::{Azure, Google, Place, Principal};
 use super::{Places, check_known, check_name, known};
 use crate::entra::MAX_CREDENTIALS;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What principals refer to.
 pub struct Names<'a> {
@@ -99,19 +99,27 @@ fn needs_its_ways(name: &At<String>, principal: &Principal, places: &Places, fau
     }
 }
 
+/// Functions, instances and roles of the same name would be one role of AWS's.
+pub fn one_role_each(names: &[&At<String>], faults: &mut Faults) {
+    let mut known: BTreeMap<&String, &At<String>> = BTreeMap::new();
+    for name in names {
+        let Some(other) = known.insert(&name.value, name).filter(|other| other.field != name.field) else {
+            continue;
+        };
+        let what = match other.field.split('.').next().unwrap_or_default() {
+            "instances" => "an instance",
+            "roles" => "another role",
+            _ => "a function",
+        };
+        let problem = format!("{what} has this name too, and they would share a role");
+        faults.add(name.at.clone(), &name.field, problem, "rename one of them");
+    }
+}
+
 /// What only shows when all principals are known.
 ///
 /// `deployments`: how often each of them is deployed, once a stage and region.
 pub fn across(functions: &[Named], instances: &[Named], deployments: usize, faults: &mut Faults) {
-    let names: BTreeSet<&String> = functions.iter().map(|function| &function.name.value).collect();
-    for instance in instances.iter().filter(|instance| names.contains(&instance.name.value)) {
-        faults.add(
-            instance.name.at.clone(),
-            &instance.name.field,
-            "a function has this name too, and they would share a role",
-            "rename one of them",
-        );
-    }
     let mut users: BTreeMap<&String, usize> = BTreeMap::new();
     for user in functions.iter().chain(instances) {
         let Some(identity) = &user.principal.azure_identity else { continue };

@@ -3,7 +3,6 @@
 use super::super::table::{At, Faults, Table};
 use super::super::{Aws, Google, Stage, check};
 use super::check_name;
-use super::principals::Named;
 use crate::derive::{self, MAX_ROLE_NAME};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,16 +105,7 @@ impl Stages {
     }
 
     /// The limits that names keep to in every stage and region.
-    pub fn check(
-        &self,
-        aws: &Aws,
-        functions: &[Named],
-        instances: &[Named],
-        google: Option<&Google>,
-        faults: &mut Faults,
-    ) {
-        let principals: Vec<&At<String>> =
-            functions.iter().chain(instances).map(|named| &named.name).collect();
+    pub fn check(&self, aws: &Aws, principals: &[&At<String>], google: Option<&Google>, faults: &mut Faults) {
         // Those of the sync are stated in one place: the longest speaks for them.
         let longest = |one: &&&At<String>| {
             principals.iter().all(|other| other.field != one.field || other.value.len() <= one.value.len())
@@ -123,7 +113,7 @@ impl Stages {
         for principal in principals.iter().filter(longest) {
             self.check_role_length(principal, aws, faults);
         }
-        self.check_roles_are_unique(&principals, faults);
+        self.check_roles_are_unique(principals, faults);
         self.check_providers(aws, google, faults);
     }
 

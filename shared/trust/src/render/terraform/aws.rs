@@ -3,8 +3,8 @@
 use super::hcl::{File, label, object, reference, texts};
 use super::{account_label, in_account, issuer, must_be, resource};
 use crate::aws::{Effect, Policy};
-use crate::render::MINT_POLICY;
 use crate::render::plan::{Account, Plan, Role};
+use crate::render::{MINT_POLICY, in_stage};
 use ::hcl::{Block, Expression};
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn instance(plan: &Plan, file: &mut File, (account, name): (&str, &str), role: &
         .add_attribute(("permissions_boundary", reference(&["var", "aws_permissions_boundary"])))
         .add_attribute(("assume_role_policy", document_json(role.ec2_service())))
         .add_attribute(("tags", tags(role)));
-    let comment = format!("instances.{}{}", role.principal, in_stage(role));
+    let comment = format!("instances.{}{}", role.principal, in_stage(role.stage.as_deref(), &role.region));
     file.add(comment, in_account(plan, account, block).build());
     if let Some(policy) = &role.mint_policy {
         file.add(MINT, policy_document(name, policy));
@@ -88,11 +88,11 @@ fn instance(plan: &Plan, file: &mut File, (account, name): (&str, &str), role: &
     file.add("", in_account(plan, account, block).build());
 }
 
-fn document_json(name: &str) -> Expression {
+pub(super) fn document_json(name: &str) -> Expression {
     reference(&["data", "aws_iam_policy_document", name, "json"])
 }
 
-fn document(name: &str, statements: impl IntoIterator<Item = Block>) -> Block {
+pub(super) fn document(name: &str, statements: impl IntoIterator<Item = Block>) -> Block {
     let block = Block::builder("data").add_label("aws_iam_policy_document").add_label(label(name));
     block.add_blocks(statements).build()
 }
@@ -108,7 +108,7 @@ fn ec2_trust(service: &str) -> Block {
     document(service, [statement.build()])
 }
 
-fn policy_document(name: &str, policy: &Policy) -> Block {
+pub(super) fn policy_document(name: &str, policy: &Policy) -> Block {
     let statements = policy.statement.0.iter().map(|statement| {
         let mut block = Block::builder("statement");
         if let Some(sid) = &statement.sid {
@@ -139,10 +139,6 @@ fn policy_document(name: &str, policy: &Policy) -> Block {
 const MINT: &str = "\
 ForAllValues alone is true when a request names no audience: Null closes that. ForAnyValue would let
 one good audience carry a bad one along.";
-
-fn in_stage(role: &Role) -> String {
-    role.stage.as_ref().map(|stage| format!(", stage {stage}, {}", role.region)).unwrap_or_default()
-}
 
 fn tags(role: &Role) -> Expression {
     object(role.tags().into_iter().map(|(key, value)| (key.to_owned(), Expression::from(value))))

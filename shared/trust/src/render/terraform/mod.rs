@@ -4,12 +4,14 @@
 //! |---|---|
 //! | this one | `versions.tf`: the providers, and whom they act as; `variables.tf` |
 //! | `aws`, `azure`, `google` | a cloud's resources |
+//! | `roles` | the roles into AWS, and their providers |
 //! | `hcl` | blocks and comments, written and read back |
 
 mod aws;
 mod azure;
 mod google;
 mod hcl;
+mod roles;
 
 use self::hcl::{File, object, reference};
 use super::plan::{Account, Plan};
@@ -27,6 +29,9 @@ pub fn documents(plan: &Plan) -> Result<Vec<Document>, Unwritable> {
     }
     if let Some(google) = &plan.google {
         documents.push(google::file(google).document()?);
+    }
+    if plan.accounts.values().any(|account| !account.inbound.is_empty()) {
+        documents.push(roles::file(plan).document()?);
     }
     Ok(documents)
 }
@@ -131,7 +136,8 @@ fn variables(plan: &Plan) -> File {
             file.add("", block.add_attribute(("default", Expression::Null)).build());
         }
     }
-    if plan.own_roles().next().is_some() {
+    let inbound = plan.accounts.values().any(|account| !account.inbound.is_empty());
+    if inbound || plan.own_roles().next().is_some() {
         let description = "The ARN of a policy that bounds the roles made here; null for none";
         let block = variable("aws_permissions_boundary", "string", description);
         file.add("", block.add_attribute(("default", Expression::Null)).build());

@@ -7,22 +7,22 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The form as it is sent. It holds the proof, and lives as long as the request does.
-pub(super) fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
     url::form_urlencoded::Serializer::new(String::with_capacity(4096))
         .extend_pairs(pairs)
         .finish()
         .into_bytes()
 }
 
-pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// Seconds, or a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -31,7 +31,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-pub(super) fn redirected(hop: Hop, target: &str, status: StatusCode) -> Error {
+pub(crate) fn redirected(hop: Hop, target: &str, status: StatusCode) -> Error {
     Error::new(hop, Kind::Refused, target, "the answer is a redirect")
         .with_status(status.as_u16())
         .with_hint(&hints::REDIRECTED)
@@ -39,7 +39,7 @@ pub(super) fn redirected(hop: Hop, target: &str, status: StatusCode) -> Error {
 
 /// A page of a proxy or gateway may be gone at the next try; a broken document of the token
 /// service itself will not. Neither is quoted: what it is, is not known.
-pub(super) fn not_json(hop: Hop, target: &str, body: &[u8]) -> Error {
+pub(crate) fn not_json(hop: Hop, target: &str, body: &[u8]) -> Error {
     let is_page = body.trim_ascii_start().starts_with(b"<");
     let (kind, message) = if is_page {
         (Kind::Unavailable, "a page answered instead of the token service")
@@ -50,21 +50,21 @@ pub(super) fn not_json(hop: Hop, target: &str, body: &[u8]) -> Error {
 }
 
 /// A document of the token service that cannot be right.
-pub(super) fn malformed(hop: Hop, target: &str, message: &str) -> Error {
+pub(crate) fn malformed(hop: Hop, target: &str, message: &str) -> Error {
     Error::new(hop, Kind::Malformed, target, message).with_hint(&hints::NOT_A_TOKEN_SERVICE)
 }
 
 /// A number, or one in quotes: some endpoints send text.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Seconds {
+pub(crate) enum Seconds {
     Number(u64),
     Text(String),
     Other(serde::de::IgnoredAny),
 }
 
 impl Seconds {
-    pub(super) fn seconds(&self) -> Option<Duration> {
+    pub(crate) fn seconds(&self) -> Option<Duration> {
         match self {
             Self::Number(seconds) => Some(Duration::from_secs(*seconds)),
             Self::Text(text) => text.parse().ok().map(Duration::from_secs),
