@@ -41,8 +41,9 @@ pub(super) fn google(
         let folder = folder("buckets", &config.local.buckets, &name, base)?;
         buckets.insert(name, Bucket { folder, readers, uniform_access: true });
     }
+    let secrets = super::secrets::projects(config, grants.secrets, (operator_name, operator));
     let pools = BTreeMap::from([(stated.pool_name(), pool)]);
-    Ok(Google { pools, service_accounts, buckets, token_lifetime: TOKEN_LIFETIME })
+    Ok(Google { pools, service_accounts, buckets, secrets, token_lifetime: TOKEN_LIFETIME })
 }
 
 /// 21 digits.

@@ -1,7 +1,9 @@
-//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`.
+//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`,
+//! secrets in `secrets`.
 
 mod google;
 mod inbound;
+mod secrets;
 mod workload_roles;
 mod workloads;
 
@@ -98,7 +100,7 @@ impl World {
         let mut world = World {
             aws,
             entra: entra(config, &issuer),
-            azure: Azure { accounts: accounts(config, base)? },
+            azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config, operator) },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             workloads: super::Workloads::default(),
             issuers: std::collections::BTreeSet::new(),
