@@ -3,7 +3,8 @@
 # Google Cloud: whose proofs the pool takes, as whom, and what they read.
 #
 # Rights: roles/iam.workloadIdentityPoolAdmin and roles/iam.serviceAccountAdmin on the project,
-# roles/storage.admin on the buckets. Organisation policies that may have to allow it:
+# roles/storage.admin on the buckets, roles/secretmanager.admin on the secrets. Organisation policies
+# that may have to allow it:
 # constraints/iam.workloadIdentityPoolProviders (the issuer of an OIDC provider) and
 # constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
 #
@@ -213,6 +214,54 @@ resource "google_storage_bucket_iam_member" "carnet-demo-archive-archive-reader"
   bucket = "carnet-demo-archive"
   role   = "roles/storage.objectViewer"
   member = google_service_account.archive-reader.member
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-secretAccessor-carnet-dev-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-viewer-carnet-dev-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.viewer"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-secretAccessor-carnet-prod-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-viewer-carnet-prod-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.viewer"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-secretAccessor-carnet-prod-eu-west-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-viewer-carnet-prod-eu-west-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.viewer"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-secretAccessor-carnet-staging-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync"
+}
+
+resource "google_secret_manager_secret_iam_member" "api-key-viewer-carnet-staging-eu-central-1-secret-sync" {
+  secret_id = "projects/carnet-demo/secrets/api-key"
+  role      = "roles/secretmanager.viewer"
+  member    = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.carnet.name}/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync"
 }
 
 output "google_audiences" {

@@ -7,8 +7,8 @@
 
 # Whose tokens may take roles, and for which audiences. Nothing follows from it alone: each role says
 # which of its tokens it takes.
-resource "aws_iam_openid_connect_provider" "account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_EXAMPLED539D4633E53DE1B71EXAMPLE" {
-  url            = "https://oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+resource "aws_iam_openid_connect_provider" "account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_0123456789ABCDEF0123456789ABCDEF" {
+  url            = "https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
   client_id_list = ["sts.amazonaws.com"]
 }
 
@@ -16,7 +16,7 @@ resource "aws_iam_openid_connect_provider" "account_123456789012_oidc_eks_eu-cen
 # which of its tokens it takes.
 resource "aws_iam_openid_connect_provider" "account_123456789012_sts_windows_net_11111111-2222-4333-8444-555555555555_" {
   url            = "https://sts.windows.net/11111111-2222-4333-8444-555555555555/"
-  client_id_list = ["api://carnet-aws"]
+  client_id_list = ["api://cccccccc-1111-4222-8333-555555555555"]
 }
 
 # Whose tokens may take roles, and for which audiences. Nothing follows from it alone: each role says
@@ -40,13 +40,13 @@ data "aws_iam_policy_document" "carnet-dev-eu-central-1-azure-reports-trust" {
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:aud"
-      values   = ["api://carnet-aws"]
+      values   = ["api://cccccccc-1111-4222-8333-555555555555"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:sub"
-      values   = ["cccccccc-1111-4222-8333-444444444444"]
+      values   = ["bbbbbbbb-1111-4222-8333-444444444444"]
     }
   }
 }
@@ -97,19 +97,19 @@ data "aws_iam_policy_document" "carnet-dev-eu-central-1-cluster-reader-trust" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_EXAMPLED539D4633E53DE1B71EXAMPLE.arn]
+      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_0123456789ABCDEF0123456789ABCDEF.arn]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:aud"
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:aud"
       values   = ["sts.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"
-      values   = ["system:serviceaccount:default:reader"]
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:sub"
+      values   = ["system:serviceaccount:default:carnet"]
     }
   }
 }
@@ -172,7 +172,7 @@ data "aws_iam_policy_document" "carnet-dev-eu-central-1-github-release-trust" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:acme/app:environment:production"]
+      values   = ["repo:carnet-demo/assets:ref:refs/heads/main"]
     }
   }
 }
@@ -235,7 +235,7 @@ data "aws_iam_policy_document" "carnet-dev-eu-central-1-google-etl-trust" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:oaud"
-      values   = ["carnet-aws"]
+      values   = ["sts.amazonaws.com"]
     }
 
     condition {
@@ -298,13 +298,13 @@ data "aws_iam_policy_document" "carnet-prod-eu-central-1-azure-reports-trust" {
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:aud"
-      values   = ["api://carnet-aws"]
+      values   = ["api://cccccccc-1111-4222-8333-555555555555"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:sub"
-      values   = ["cccccccc-1111-4222-8333-444444444444"]
+      values   = ["bbbbbbbb-1111-4222-8333-444444444444"]
     }
   }
 }
@@ -355,19 +355,19 @@ data "aws_iam_policy_document" "carnet-prod-eu-central-1-cluster-reader-trust" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_EXAMPLED539D4633E53DE1B71EXAMPLE.arn]
+      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_0123456789ABCDEF0123456789ABCDEF.arn]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:aud"
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:aud"
       values   = ["sts.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"
-      values   = ["system:serviceaccount:default:reader"]
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:sub"
+      values   = ["system:serviceaccount:default:carnet"]
     }
   }
 }
@@ -430,7 +430,7 @@ data "aws_iam_policy_document" "carnet-prod-eu-central-1-github-release-trust" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:acme/app:environment:production"]
+      values   = ["repo:carnet-demo/assets:ref:refs/heads/main"]
     }
   }
 }
@@ -493,7 +493,7 @@ data "aws_iam_policy_document" "carnet-prod-eu-central-1-google-etl-trust" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:oaud"
-      values   = ["carnet-aws"]
+      values   = ["sts.amazonaws.com"]
     }
 
     condition {
@@ -556,13 +556,13 @@ data "aws_iam_policy_document" "carnet-prod-eu-west-1-azure-reports-trust" {
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:aud"
-      values   = ["api://carnet-aws"]
+      values   = ["api://cccccccc-1111-4222-8333-555555555555"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:sub"
-      values   = ["cccccccc-1111-4222-8333-444444444444"]
+      values   = ["bbbbbbbb-1111-4222-8333-444444444444"]
     }
   }
 }
@@ -613,19 +613,19 @@ data "aws_iam_policy_document" "carnet-prod-eu-west-1-cluster-reader-trust" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_EXAMPLED539D4633E53DE1B71EXAMPLE.arn]
+      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_0123456789ABCDEF0123456789ABCDEF.arn]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:aud"
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:aud"
       values   = ["sts.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"
-      values   = ["system:serviceaccount:default:reader"]
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:sub"
+      values   = ["system:serviceaccount:default:carnet"]
     }
   }
 }
@@ -688,7 +688,7 @@ data "aws_iam_policy_document" "carnet-prod-eu-west-1-github-release-trust" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:acme/app:environment:production"]
+      values   = ["repo:carnet-demo/assets:ref:refs/heads/main"]
     }
   }
 }
@@ -751,7 +751,7 @@ data "aws_iam_policy_document" "carnet-prod-eu-west-1-google-etl-trust" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:oaud"
-      values   = ["carnet-aws"]
+      values   = ["sts.amazonaws.com"]
     }
 
     condition {
@@ -814,13 +814,13 @@ data "aws_iam_policy_document" "carnet-staging-eu-central-1-azure-reports-trust"
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:aud"
-      values   = ["api://carnet-aws"]
+      values   = ["api://cccccccc-1111-4222-8333-555555555555"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "sts.windows.net/11111111-2222-4333-8444-555555555555/:sub"
-      values   = ["cccccccc-1111-4222-8333-444444444444"]
+      values   = ["bbbbbbbb-1111-4222-8333-444444444444"]
     }
   }
 }
@@ -871,19 +871,19 @@ data "aws_iam_policy_document" "carnet-staging-eu-central-1-cluster-reader-trust
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_EXAMPLED539D4633E53DE1B71EXAMPLE.arn]
+      identifiers = [aws_iam_openid_connect_provider.account_123456789012_oidc_eks_eu-central-1_amazonaws_com_id_0123456789ABCDEF0123456789ABCDEF.arn]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:aud"
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:aud"
       values   = ["sts.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
-      variable = "oidc.eks.eu-central-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"
-      values   = ["system:serviceaccount:default:reader"]
+      variable = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF:sub"
+      values   = ["system:serviceaccount:default:carnet"]
     }
   }
 }
@@ -946,7 +946,7 @@ data "aws_iam_policy_document" "carnet-staging-eu-central-1-github-release-trust
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:acme/app:environment:production"]
+      values   = ["repo:carnet-demo/assets:ref:refs/heads/main"]
     }
   }
 }
@@ -1009,7 +1009,7 @@ data "aws_iam_policy_document" "carnet-staging-eu-central-1-google-etl-trust" {
     condition {
       test     = "StringEquals"
       variable = "accounts.google.com:oaud"
-      values   = ["carnet-aws"]
+      values   = ["sts.amazonaws.com"]
     }
 
     condition {

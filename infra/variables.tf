@@ -29,6 +29,11 @@ variable "azure_storage_account_ids" {
   description = "Storage account to its resource id: az storage account show --name NAME --query id"
 }
 
+variable "azure_key_vault_ids" {
+  type        = map(string)
+  description = "Key vault to its resource id: az keyvault show --name NAME --query id"
+}
+
 variable "google_project_id" {
   type        = string
   description = "The id of project 210987654321"

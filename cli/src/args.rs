@@ -31,6 +31,8 @@ Settings (environment variables):
   AWS_ENDPOINT_URL_S3              another endpoint of S3; the bucket becomes a part of the path
   CARNET_S3_REGION                 the buckets' region, if it is not AWS_REGION
   CARNET_S3_BUCKET_OWNER           the account the buckets must belong to
+  CARNET_AZURE_KEY_VAULT_ENDPOINT  another endpoint of Key Vault, with {vault} in it
+  CARNET_GOOGLE_SECRET_MANAGER_ENDPOINT, AWS_ENDPOINT_URL_SECRETS_MANAGER
   SSL_CERT_FILE                    a private CA, beside the public ones
   HTTPS_PROXY, ALL_PROXY, NO_PROXY, RUST_LOG, NO_COLOR
   Each mint's own, and all others: docs/configuration.md

@@ -10,8 +10,9 @@
 //! | [`console`] | stdout, stderr, colours, moments in words |
 //! | [`failure`] | how a run ends badly: the error block, the exit code |
 //!
-//! A token is shown by one option of one command (`token --show-token`), and the credentials of a role by
-//! the one that is for it (`aws-credentials`). Nothing else shows a secret.
+//! A token is shown by one option of one command (`token --show-token`), the credentials of a role by the one
+//! that is for it (`aws-credentials`), and a stored secret's value by another (`secret read`). Nothing else
+//! shows a secret.
 
 mod args;
 mod commands;

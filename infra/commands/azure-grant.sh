@@ -7,7 +7,7 @@
 #   RESOURCE_GROUP=... LOCATION=... sh commands/azure-grant.sh
 #
 # Rights: Managed Identity Contributor on the resource group; Role Based Access Control Administrator
-# on the containers; reading the storage accounts. An Azure Policy can forbid federated credentials,
+# on the containers and secrets; reading the storage accounts and vaults. An Azure Policy can forbid federated credentials,
 # and Conditional Access for workload identities their use. A new credential takes minutes to spread, a
 # role assignment up to ten.
 set -eu
@@ -108,5 +108,57 @@ az role assignment create \
   --assignee-object-id "$object_id" \
   --assignee-principal-type ServicePrincipal \
   --role 'Storage Blob Data Reader' \
+  --scope "$scope" \
+  --output none
+
+# azure.identities.secret-reader
+az identity create \
+  --name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --location "$LOCATION" \
+  --output none
+client_id=$(az identity show --name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" --query clientId --output tsv)
+object_id=$(az identity show --name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" --query principalId --output tsv)
+echo "azure.identities.secret-reader: client_id = $client_id, object_id = $object_id"
+az identity federated-credential create \
+  --name 'carnet-dev-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
+az identity federated-credential create \
+  --name 'carnet-prod-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
+az identity federated-credential create \
+  --name 'carnet-prod-eu-west-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
+az identity federated-credential create \
+  --name 'carnet-staging-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --issuer "$ISSUER_123456789012" \
+  --subject 'arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync' \
+  --audiences 'api://AzureADTokenExchange' \
+  --output none
+scope=$(az keyvault show --name 'carnet-demo' --query id --output tsv)
+scope=$scope'/secrets/db-password'
+az role assignment create \
+  --assignee-object-id "$object_id" \
+  --assignee-principal-type ServicePrincipal \
+  --role 'Key Vault Secrets User' \
   --scope "$scope" \
   --output none

@@ -76,5 +76,35 @@ attempt az role assignment delete \
   --role 'Storage Blob Data Reader' \
   --scope "$scope"
 
+# azure.identities.secret-reader; it goes with: az identity delete --name 'secret-reader'
+attempt az identity federated-credential delete \
+  --name 'carnet-dev-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
+attempt az identity federated-credential delete \
+  --name 'carnet-prod-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
+attempt az identity federated-credential delete \
+  --name 'carnet-prod-eu-west-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
+attempt az identity federated-credential delete \
+  --name 'carnet-staging-eu-central-1-secret-sync' \
+  --identity-name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" \
+  --yes
+object_id=$(az identity show --name 'secret-reader' \
+  --resource-group "$RESOURCE_GROUP" --query principalId --output tsv)
+scope=$(az keyvault show --name 'carnet-demo' --query id --output tsv)
+scope=$scope'/secrets/db-password'
+attempt az role assignment delete \
+  --assignee "$object_id" \
+  --role 'Key Vault Secrets User' \
+  --scope "$scope"
+
 # What was gone before counts as failed too: look at what is said above.
 exit "$failed"

@@ -6,9 +6,10 @@
 #   PROJECT=... sh commands/google-grant.sh
 #
 # Rights: roles/iam.workloadIdentityPoolAdmin, roles/iam.serviceAccountAdmin and
-# roles/serviceusage.serviceUsageAdmin on the project, roles/storage.admin on the buckets. Organisation
-# policies that may have to allow it: constraints/iam.workloadIdentityPoolProviders (the issuer of an
-# OIDC provider) and constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
+# roles/serviceusage.serviceUsageAdmin on the project, roles/storage.admin on the buckets,
+# roles/secretmanager.admin on the secrets. Organisation policies that may have to allow it:
+# constraints/iam.workloadIdentityPoolProviders (the issuer of an OIDC provider) and
+# constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
 #
 # The buckets need uniform bucket-level access. A pool or provider that was deleted less than 30 days
 # ago must be brought back with `undelete` first: its id cannot be used again.
@@ -25,7 +26,7 @@ fi
 
 # The services it goes through
 gcloud services enable \
-  iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com storage.googleapis.com \
+  iam.googleapis.com sts.googleapis.com iamcredentials.googleapis.com storage.googleapis.com secretmanager.googleapis.com \
   --project="$PROJECT"
 
 # google.pool
@@ -180,4 +181,38 @@ gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
 gcloud storage buckets add-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'serviceAccount:archive-reader@carnet-demo.iam.gserviceaccount.com' \
   --role 'roles/storage.objectViewer' \
+  --condition=None
+
+# Reading projects/carnet-demo/secrets/api-key
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+gcloud secrets add-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
   --condition=None

@@ -21,6 +21,40 @@ if [ "$found" != '210987654321' ]; then
   exit 1
 fi
 
+# Reading projects/carnet-demo/secrets/api-key
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-prod-eu-west-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.secretAccessor' \
+  --condition=None
+attempt gcloud secrets remove-iam-policy-binding 'api-key' --project='carnet-demo' \
+  --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-staging-eu-central-1-secret-sync' \
+  --role 'roles/secretmanager.viewer' \
+  --condition=None
+
 # Reading gs://carnet-demo-archive
 attempt gcloud storage buckets remove-iam-policy-binding 'gs://carnet-demo-archive' \
   --member 'principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/carnet/subject/arn:aws:iam::123456789012:role/carnet-dev-eu-central-1-gcs-api' \

@@ -48,7 +48,7 @@ impl Stage {
     }
 
     /// As the operator, whose role may go everywhere.
-    async fn start<'v>(
+    pub(crate) async fn start<'v>(
         &self,
         name: &str,
         variables: impl Iterator<Item = &'v (&'v str, &'v str)>,

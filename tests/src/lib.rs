@@ -11,6 +11,7 @@ pub mod machine;
 pub mod refusal;
 pub mod relay;
 pub mod secrecy;
+pub mod secrets;
 pub mod template;
 pub mod tool;
 pub mod trap;
@@ -32,6 +33,7 @@ use carnet_objects::azure::{AzureBlobs, AzureLocation};
 use carnet_objects::google::{Bucket, CloudStorage, SCOPE};
 use carnet_objects::s3::{S3Bucket, S3Settings};
 use carnet_trust::config::Config;
+use secrets::{API_KEY, DB_PASSWORD};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -57,6 +59,9 @@ pub const CONTAINER: &str = "assets";
 pub const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub const CLIENT: &str = "aaaaaaaa-1111-4222-8333-444444444444";
 pub const OBJECT: &str = "bbbbbbbb-1111-4222-8333-444444444444";
+pub const VAULT: &str = "carnet-test";
+/// The project's id, as URLs of secrets name it.
+pub const SECRETS_PROJECT: &str = "carnet-test";
 pub const BUCKET: &str = "carnet-test-bucket";
 /// The bucket of S3, empty at first.
 pub const S3_BUCKET: &str = "carnet-test-copies";
@@ -152,6 +157,8 @@ impl Stage {
             ("CARNET_GOOGLE_STS_ENDPOINT", state.google.sts),
             ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", state.google.iam_credentials),
             ("CARNET_GOOGLE_STORAGE_ENDPOINT", state.google.storage),
+            ("CARNET_AZURE_KEY_VAULT_ENDPOINT", format!("{}/{{vault}}", state.azure.key_vault)),
+            ("CARNET_GOOGLE_SECRET_MANAGER_ENDPOINT", state.google.secret_manager),
             ("CARNET_GOOGLE_AUDIENCE", state.google.audience),
             ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", state.google.subject_token_type),
             ("CARNET_SPREADING_WINDOW_SECONDS", "0".into()),
@@ -377,6 +384,14 @@ from = "archive"
 to = "copies"
 google_provider = "aws-tokens"
 
+[secrets]
+azure_identity = "reader"
+google_provider = "aws-tokens"
+
+[secrets.copies]
+"app/db-password" = "keyvault://{VAULT}/db-password"
+"app/api-key" = "secretmanager://{SECRETS_PROJECT}/api-key"
+
 # One binary, three ways: its role let in as itself, as a service account, by its signed request.
 [functions.gcs-api]
 reads = ["archive"]
@@ -399,6 +414,12 @@ s3_buckets = ["{S3_BUCKET}"]
 
 [local.buckets]
 {BUCKET} = "blobs"
+
+[local.vaults]
+"{VAULT}/db-password" = "{DB_PASSWORD}"
+
+[local.secrets]
+"{SECRETS_PROJECT}/api-key" = "{API_KEY}"
 "#
     );
     if !functions.is_empty() {

@@ -196,10 +196,47 @@ fn roles_of_the_sync_grant_what_is_listed_here_and_no_more() {
     }
 }
 
+/// Secrets, from Azure.
+fn secrets_from_azure() -> Vec<(&'static str, String)> {
+    vec![
+        ("Secrets", "keyvault://carnet-test/a=secretsmanager://app/a".into()),
+        ("SecretArns", "arn:aws:secretsmanager:*:123456789012:secret:app/a-??????".into()),
+        ("TenantId", TENANT.into()),
+        ("SecretsClientId", CLIENT.into()),
+    ]
+}
+
+/// That these are the calls it makes is held by `secret_sync.rs`, where there is a Secrets Manager.
+#[test]
+fn the_role_that_copies_secrets_grants_what_is_listed_here_and_no_more() {
+    let puts = [
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource",
+        "sts:GetWebIdentityToken",
+    ];
+    let key = ("SecretsKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/k");
+    for (more, adds) in [
+        (&[][..], &[][..]),
+        (&[("SecretsCreate", "true")][..], &["secretsmanager:CreateSecret"][..]),
+        (&[key][..], &["kms:Decrypt", "kms:GenerateDataKey"][..]),
+    ] {
+        let policies = deploy(&secrets_from_azure(), more).policies("SecretSyncRole");
+        let expected: BTreeSet<String> = puts.iter().chain(adds).map(ToString::to_string).collect();
+        assert_eq!(granted(&policies), expected);
+        for statement in policies.iter().flat_map(|policy| &policy.statement.0) {
+            let of_secrets = statement.action.0.iter().any(|action| action.starts_with("secretsmanager:"));
+            let arns = &statement.resource.0;
+            assert!(!of_secrets || *arns == [secrets_from_azure()[1].1.clone()], "{statement:?}");
+        }
+    }
+}
+
 #[test]
 fn nothing_but_the_one_token_can_be_minted() {
     let way = &ways()[0];
     mints_the_one_token(&deploy(&way.parameters, &[]).policies(way.role));
+    mints_the_one_token(&deploy(&secrets_from_azure(), &[]).policies("SecretSyncRole"));
     let deployed = deploy(&sync_from_azure(), &[]);
     for (role, ..) in OF_THE_SYNC.iter().filter(|(_, bucket, _)| !bucket.is_empty()) {
         mints_the_one_token(&deployed.policies(role));
@@ -251,7 +288,9 @@ fn what_is_optional_adds_permissions_for_lambda_only() {
         policies.iter().flat_map(|policy| &policy.statement.0).flat_map(|s| s.action.0.clone()).collect()
     };
     let of_the_sync = OF_THE_SYNC.map(|(role, ..)| (role, sync_from_azure()));
-    for (role, own) in ways().map(|way| (way.role, way.parameters)).into_iter().chain(of_the_sync) {
+    let of_secrets = [("SecretSyncRole", secrets_from_azure())];
+    let of_ways = ways().map(|way| (way.role, way.parameters));
+    for (role, own) in of_ways.into_iter().chain(of_the_sync).chain(of_secrets) {
         let plain = deploy(&own, &[]).policies(role);
         for (name, parameters, adds) in &options {
             let policies = deploy(&own, parameters).policies(role);

@@ -26,6 +26,7 @@ fn logical(function: &str) -> &'static str {
         "sync-copy" => "SyncCopy",
         "sync-commit" => "SyncCommit",
         "ingest-object" => "IngestObject",
+        "secret-sync" => "SecretSync",
         other => panic!("{other} is not in the template"),
     }
 }
@@ -93,7 +94,7 @@ fn each_function(kind: ProviderKind, check: impl Fn(&Deployment, &str, &Deployed
             count += 1;
         }
     }
-    assert_eq!(count, 24, "six functions, in three stages, one of them in two regions");
+    assert_eq!(count, 28, "seven functions, in three stages, one of them in two regions");
 }
 
 #[test]
@@ -120,13 +121,13 @@ fn mints(policy: &Policy) -> bool {
 }
 
 #[test]
-fn entra_trusts_the_subject_and_audience_that_blob_api_presents() {
+fn entra_trusts_the_subject_and_audience_that_each_function_presents() {
     each_function(ProviderKind::Oidc, |deployment, function, deployed, plan| {
-        if function != "blob-api" {
+        if !["blob-api", "secret-sync"].contains(&function) {
             return;
         }
-        let subject = &deployed.outputs["BlobApiRoleArn"]["Value"];
-        let variables = &deployed.properties("BlobApi")["Environment"]["Variables"];
+        let subject = &deployed.outputs[&format!("{}RoleArn", logical(function))]["Value"];
+        let variables = &deployed.properties(logical(function))["Environment"]["Variables"];
         let azure = plan.azure.as_ref().expect("azure");
         let identities: Vec<_> = azure
             .identities
@@ -143,6 +144,8 @@ fn entra_trusts_the_subject_and_audience_that_blob_api_presents() {
         for container in containers(&deployment.config, function) {
             assert!(identity.containers.contains(&container), "{container:?}");
         }
+        let secret = plan::VaultSecret { vault: "carnet-demo".into(), secret: "db-password".into() };
+        assert_eq!(identity.secrets.contains(&secret), function == "secret-sync");
     });
 }
 
@@ -183,11 +186,11 @@ fn google_lets_in_what_each_function_presents_and_lets_it_read() {
             };
             assert!(subject.len() <= MAX_SUBJECT_BYTES);
             let member = format!("principal://iam.googleapis.com/{}/subject/{subject}", google.pool_name);
-            assert!(
-                google.buckets["carnet-demo-archive"].contains(&member),
-                "{member}: {:?}",
-                google.buckets
-            );
+            let granted = match function {
+                "secret-sync" => &google.secrets["projects/carnet-demo/secrets/api-key"],
+                _ => &google.buckets["carnet-demo-archive"],
+            };
+            assert!(granted.contains(&member), "{member}: {granted:?}");
         });
     }
 }
@@ -251,7 +254,8 @@ fn names_of_every_stage_and_region_fit() {
         let plan = Plan::of(&config);
         for (name, identity) in &plan.azure.expect("azure").identities {
             assert!(identity.credentials.len() <= MAX_CREDENTIALS, "{name}");
-            assert_eq!(identity.credentials.len(), 2 * REGIONS.len() * 3, "a function and an instance");
+            let users = if name == "secret-reader" { 1 } else { 2 };
+            assert_eq!(identity.credentials.len(), users * REGIONS.len() * 3, "a function, and an instance");
         }
     }
 }
@@ -292,9 +296,13 @@ fn each_part_stands_alone_and_half_a_part_is_refused() {
             .collect()
     };
     /// How the names of a part's resources begin.
-    const PARTS: [&[&str]; 3] = [&["BlobApi"], &["GcsApi"], &["Sync", "Ingest", "Event", "Inbox"]];
-    for (here, path) in [Some("/azure/"), Some("/gcs/"), None].into_iter().enumerate() {
-        let deployed = deploy_with(&config, &only(here));
+    const PARTS: [&[&str]; 4] =
+        [&["BlobApi"], &["GcsApi"], &["Sync", "Ingest", "Event", "Inbox"], &["Secret"]];
+    for (here, path) in [Some("/azure/"), Some("/gcs/"), None, None].into_iter().enumerate() {
+        let mut parameters = only(here);
+        let arns = given["SecretArns"].as_str();
+        parameters.extend((here == 3).then_some(("SecretArns", arns)));
+        let deployed = deploy_with(&config, &parameters);
         assert_eq!(deployed.refusals, Vec::<String>::new());
         let mut absent =
             PARTS.iter().enumerate().filter(|(part, _)| *part != here).flat_map(|(_, part)| *part);
@@ -309,12 +317,16 @@ fn each_part_stands_alone_and_half_a_part_is_refused() {
         assert!(paths.keys().all(|name| name.starts_with(path)), "{paths:?}");
     }
     let refused = |parameters: &[(&str, &str)]| deploy_with(&config, parameters).refusals;
-    assert_eq!(refused(&[]), ["Give Places, GooglePlaces or SyncSource, or several"]);
+    assert_eq!(refused(&[]), ["Give Places, GooglePlaces, SyncSource or Secrets, or several"]);
     assert_eq!(refused(&[("Places", "a=azure://b/c")]), ["Places need TenantId and ClientId"]);
     assert_eq!(refused(&[("GooglePlaces", "a=gs://b")]), ["GooglePlaces need GoogleAudience"]);
     let whole_sync = ["SyncSource needs TenantId and SyncClientId, or SyncGoogleAudience"];
     assert_eq!(refused(&[("SyncSource", "gs://b")]), whole_sync);
     assert_eq!(refused(&[("SyncSource", "azure://b/c"), ("TenantId", "t")]), whole_sync);
+    let pair = ("Secrets", "keyvault://abc/b=secretsmanager://c");
+    let both =
+        ["Secrets need TenantId and SecretsClientId, or SecretsGoogleAudience", "Secrets need SecretArns"];
+    assert_eq!(refused(&[pair]), both);
     let mut door_alone = only(1);
     door_alone.extend([("EventsAudiences", "a"), ("EventsSubjects", "s")]);
     assert_eq!(refused(&door_alone), ["EventsAudiences need SyncSource and EventsSubjects"]);
@@ -368,19 +380,19 @@ fn what_is_asked_for_reaches_every_resource_it_concerns() {
             assert_ne!(bare.properties(name)[property], expected, "{name}: {property} is there unasked");
         }
     };
-    // Of seven functions, the state machine and its schedule.
-    check("AWS::IAM::Role", 9, "PermissionsBoundary", boundary.into());
-    // Of seven functions, the state machine and the API.
-    check("AWS::Logs::LogGroup", 9, "KmsKeyId", key.into());
-    check("AWS::Logs::LogGroup", 9, "RetentionInDays", "365".into());
-    check("AWS::Serverless::Function", 7, "KmsKeyArn", key.into());
-    check("AWS::Serverless::Function", 7, "Tracing", "Active".into());
+    // Of eight functions, the state machine and two schedules.
+    check("AWS::IAM::Role", 11, "PermissionsBoundary", boundary.into());
+    // Of eight functions, the state machine and the API.
+    check("AWS::Logs::LogGroup", 10, "KmsKeyId", key.into());
+    check("AWS::Logs::LogGroup", 10, "RetentionInDays", "365".into());
+    check("AWS::Serverless::Function", 8, "KmsKeyArn", key.into());
+    check("AWS::Serverless::Function", 8, "Tracing", "Active".into());
     let traced = serde_json::json!({ "Enabled": true });
     check("AWS::StepFunctions::StateMachine", 1, "TracingConfiguration", traced);
     let network =
         serde_json::json!({ "SubnetIds": ["subnet-0a", "subnet-0b"], "SecurityGroupIds": ["sg-0a"] });
-    check("AWS::Serverless::Function", 7, "VpcConfig", network);
-    check("AWS::CloudWatch::Alarm", 20, "AlarmActions", serde_json::json!([topic]));
+    check("AWS::Serverless::Function", 8, "VpcConfig", network);
+    check("AWS::CloudWatch::Alarm", 23, "AlarmActions", serde_json::json!([topic]));
     check("AWS::Serverless::Api", 1, "TracingEnabled", true.into());
 }
 

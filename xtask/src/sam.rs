@@ -12,7 +12,8 @@ pub fn validate() -> Result {
 }
 
 pub fn cfn_lint() -> Result {
-    run(Command::new(tools::SAM.program("cfn-lint")).arg(root().join("template.yaml")))
+    let templates = ["template.yaml", "infra/roles.yaml"].map(|path| root().join(path));
+    run(Command::new(tools::SAM.program("cfn-lint")).args(templates))
 }
 
 /// `.checkov.yaml` says how, `template.yaml` what is waived and why.

@@ -17,7 +17,7 @@ pub struct Function {
 
 /// The official Cloud Storage client brings its gRPC half along, used or not: see docs/architecture.md.
 /// Those of the sync have the clients of three clouds: which of two is the source, a parameter says.
-pub const FUNCTIONS: [Function; 7] = [
+pub const FUNCTIONS: [Function; 8] = [
     Function { name: "blob-api", resource: "BlobApi", limit: 6_000_000 },
     Function { name: "gcs-api", resource: "GcsApi", limit: 9_000_000 },
     Function { name: "sync-plan", resource: "SyncPlan", limit: 15_000_000 },
@@ -25,6 +25,7 @@ pub const FUNCTIONS: [Function; 7] = [
     Function { name: "sync-commit", resource: "SyncCommit", limit: 15_000_000 },
     Function { name: "ingest-object", resource: "IngestObject", limit: 15_000_000 },
     Function { name: "event-webhook", resource: "EventWebhook", limit: 7_000_000 },
+    Function { name: "secret-sync", resource: "SecretSync", limit: 8_000_000 },
 ];
 
 /// What a function's package must not contain: stand-ins, and another TLS provider than ring.

@@ -19,13 +19,14 @@ pub enum Group {
     Azurite,
     S3,
     Machine,
+    Secrets,
     Rie,
     Python,
     Sam,
     Build,
 }
 
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 13] = [
     Group::Demo,
     Group::Lint,
     Group::Release,
@@ -34,6 +35,7 @@ pub const GROUPS: [Group; 12] = [
     Group::Azurite,
     Group::S3,
     Group::Machine,
+    Group::Secrets,
     Group::Rie,
     Group::Python,
     Group::Sam,
@@ -55,6 +57,7 @@ impl Group {
             Group::Azurite => "azurite",
             Group::S3 => "s3_servers",
             Group::Machine => "state_machine",
+            Group::Secrets => "secret_sync",
             Group::Rie => "rie",
             Group::Python => "python",
             Group::Sam => "sam",
@@ -68,10 +71,11 @@ impl Group {
             Group::Lint => "formatting, clippy, what the shipped packages may depend on",
             Group::Release => "build what ships, once, and weigh it",
             Group::Unit => "the packages' own tests",
-            Group::E2e => "the real binaries, end to end; includes the four that follow",
+            Group::E2e => "the real binaries, end to end; includes the five that follow",
             Group::Azurite => "of e2e: our Azure source against Azurite, with OAuth over TLS",
             Group::S3 => "of e2e: our S3 sink against moto and rclone",
             Group::Machine => "of e2e: template.yaml's state machine, executed by moto on the real binaries",
+            Group::Secrets => "of e2e: the real function copies secrets into moto's Secrets Manager",
             Group::Rie => "of e2e: the real binary under Lambda's Runtime Interface Emulator",
             Group::Python => "the clouds' own Python clients against `carnet local`",
             Group::Sam => "sam validate --lint, cfn-lint and checkov on template.yaml",
@@ -95,7 +99,9 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
             run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
         });
     }
-    if [Group::Release, Group::E2e, Group::Azurite, Group::Machine, Group::Rie].into_iter().any(wants) {
+    let on_what_ships =
+        [Group::E2e, Group::Azurite, Group::Machine, Group::Secrets, Group::Rie].into_iter().any(wants);
+    if wants(Group::Release) || on_what_ships {
         steps.run("build what ships", || shipped::each(shipped::build));
         steps.run("size of what ships", || shipped::each(shipped::size));
     }
@@ -103,7 +109,7 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         steps.run("unit tests", || run(&mut cargo(&["test", "--workspace", "--lib", "--bins"])));
         steps.run("documentation tests", || run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])));
     }
-    if [Group::E2e, Group::Azurite, Group::Machine, Group::Rie, Group::Sam, Group::Build]
+    if [Group::E2e, Group::Azurite, Group::Machine, Group::Secrets, Group::Rie, Group::Sam, Group::Build]
         .into_iter()
         .any(wants)
     {
@@ -112,13 +118,13 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
     if [Group::E2e, Group::Azurite].into_iter().any(wants) {
         steps.run("tools: Azurite", tools::install_azurite);
     }
-    if [Group::E2e, Group::S3, Group::Machine].into_iter().any(wants) {
+    if [Group::E2e, Group::S3, Group::Machine, Group::Secrets].into_iter().any(wants) {
         steps.run("tools: moto", || tools::MOTO.install());
     }
     if [Group::E2e, Group::S3].into_iter().any(wants) {
         steps.run("tools: rclone", || tools::RCLONE.install());
     }
-    if [Group::E2e, Group::Azurite, Group::Rie, Group::Python].into_iter().any(wants) {
+    if [Group::E2e, Group::Azurite, Group::Secrets, Group::Rie, Group::Python].into_iter().any(wants) {
         steps.run("build the command", || run(&mut cargo(demo::BUILD)));
     }
     if tests_whole {
@@ -128,7 +134,8 @@ pub fn run_chosen(only: &[Group]) -> ExitCode {
         });
         steps.run("end-to-end tests", || end_to_end("*"));
     } else {
-        for group in [Group::Azurite, Group::Machine, Group::Rie].into_iter().filter(|group| wants(*group)) {
+        let one_file = [Group::Azurite, Group::Machine, Group::Secrets, Group::Rie];
+        for group in one_file.into_iter().filter(|group| wants(*group)) {
             steps.run(group.about(), || end_to_end(group.name()));
         }
         if wants(Group::S3) {

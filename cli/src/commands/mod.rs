@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod local;
 mod ls;
+mod secret;
 mod sync;
 mod token;
 mod trust;
@@ -22,6 +23,7 @@ pub enum Command {
     Ls(ls::Args),
     Cat(cat::Args),
     Sync(Box<sync::Args>),
+    Secret(secret::Args),
     Local(local::Args),
     Demo(demo::Args),
     Trust(trust::Args),
@@ -35,6 +37,7 @@ pub fn run(command: &Command, global: &Global, env: &Env) -> Result<(), Failure>
         Command::Ls(args) => block_on(ls::run(args, global, env)),
         Command::Cat(args) => block_on(cat::run(args, global, env)),
         Command::Sync(args) => block_on_many(sync::run(args, global, env)),
+        Command::Secret(args) => block_on(secret::run(args, global, env)),
         Command::Local(args) => block_on_many(local::run(args, global)),
         Command::Demo(args) => block_on_many(demo::run(args, global)),
         Command::Trust(args) => trust::run(args, global),

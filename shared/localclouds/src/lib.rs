@@ -11,6 +11,8 @@
 //! | [`azure_blob`] | the reading half of Azure Blob over a plain folder |
 //! | [`google`] | the security token service, IAM credentials, their access tokens |
 //! | [`google_storage`] | the reading half of Cloud Storage's JSON API over a plain folder |
+//! | [`key_vault`] | the reading half of Key Vault's secrets |
+//! | [`secret_manager`] | the reading half of Google's Secret Manager |
 //! | `folder` | a plain folder as a store of objects, for both of them |
 //! | [`lambda`] | Lambda's runtime API, with API Gateway's REST shape in front |
 //! | [`push`] | what pushes events: Event Grid and Pub/Sub, with real tokens |
@@ -31,11 +33,13 @@ pub mod google_storage;
 pub mod imds;
 pub mod issuers;
 pub mod jwt;
+pub mod key_vault;
 pub mod lambda;
 pub mod local;
 pub mod names;
 pub mod push;
 pub mod s3;
+pub mod secret_manager;
 pub mod server;
 pub mod tls;
 pub mod workloads;

@@ -17,7 +17,7 @@ use crate::server::{self, Bound, Listening, Transport};
 use crate::tls::Authority;
 use crate::workloads::{self, WorkloadsState};
 use crate::world::World;
-use crate::{aws, azure_blob, entra, google, google_storage, s3};
+use crate::{aws, azure_blob, entra, google, google_storage, key_vault, s3, secret_manager};
 use axum::Router;
 use std::collections::BTreeMap;
 use std::io;
@@ -77,6 +77,10 @@ pub struct Endpoints {
     pub google_accounts: String,
     /// `/storage/v1/b/` is below it.
     pub google_storage: String,
+    /// The vault's name follows as the first path segment.
+    pub key_vault: String,
+    /// `/v1/projects/` is below it.
+    pub secret_manager: String,
     pub workloads: workloads::Endpoints,
 }
 
@@ -302,6 +306,7 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
     let (google_sts, iam_credentials) = (bind(&tls).await?, bind(&tls).await?);
     let accounts = bind(&tls).await?;
     let (storage, s3) = (bind(&tls).await?, bind(&tls).await?);
+    let (vaults, secrets) = (bind(&tls).await?, bind(&tls).await?);
     let control = bind(&Transport::Plain).await?;
     let named = Authority::server_config_by(Arc::new(Certificates::new(handle)))
         .map_err(|e| LocalError::at("making a certificate", e))?;
@@ -321,6 +326,8 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         google_iam_credentials: iam_credentials.base_url.clone(),
         google_accounts: accounts.base_url.clone(),
         google_storage: storage.base_url.clone(),
+        key_vault: vaults.base_url.clone(),
+        secret_manager: secrets.base_url.clone(),
         workloads: workloads::Endpoints {
             azure_vm: azure_vm.base_url.clone(),
             app_service: app_service.base_url.clone(),
@@ -347,6 +354,8 @@ async fn listen(handle: &Handle) -> Result<(Vec<Listening>, String), LocalError>
         iam_credentials.serve(wrapped(Hop::GoogleIamCredentials, google::iam_credentials::router)),
         accounts.serve(wrapped(Hop::GoogleAccounts, google::accounts::router)),
         storage.serve(faults.wrap_by(google_storage::hop_of, google_storage::router(handle.clone()))),
+        vaults.serve(wrapped(Hop::KeyVault, key_vault::router)),
+        secrets.serve(wrapped(Hop::SecretManager, secret_manager::router)),
         named.serve(wrapped(Hop::Issuers, names::router)),
         azure_vm.serve(wrapped(Hop::AzureImds, workloads::azure_vm::router)),
         app_service.serve(wrapped(Hop::AzureAppService, workloads::app_service::router)),

@@ -2,13 +2,15 @@
 //! a trust here and watches the call be refused. [`from_config`](World::from_config) makes it.
 
 mod from_config;
+mod secrets;
 pub mod workloads;
 
 pub use from_config::WorldError;
 pub(crate) use from_config::{identifier, secret, session_token};
+pub use secrets::{ProjectSecret, ProjectVersion, Vault, VaultVersion, VersionState};
 pub use workloads::Workloads;
 
-pub(crate) use from_config::provider_id;
+pub(crate) use from_config::{provider_id, workload_role};
 
 use crate::jwt::RsaPublic;
 use carnet_trust::aws::Policy;
@@ -167,6 +169,8 @@ pub struct ClientCertificate {
 pub struct Azure {
     /// By storage account name.
     pub accounts: BTreeMap<String, StorageAccount>,
+    /// By name.
+    pub vaults: BTreeMap<String, Vault>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -196,6 +200,8 @@ pub struct Google {
     pub service_accounts: BTreeMap<String, ServiceAccount>,
     /// By name.
     pub buckets: BTreeMap<String, Bucket>,
+    /// By project, as URLs name it, then by name.
+    pub secrets: BTreeMap<String, BTreeMap<String, ProjectSecret>>,
     /// The `expires_in` of the security token service's tokens.
     pub token_lifetime: Duration,
 }

@@ -97,7 +97,19 @@ fn a_role_name_is_too_long_in_the_stage_and_region_where_it_is() {
     let long = format!("carnet-{}", "x".repeat(40));
     let found = faults(&with(&STAGES.replace("carnet-staging", &long)));
     let fields: Vec<&str> = found.iter().map(|fault| fault.field.as_str()).collect();
-    assert_eq!(fields, ["functions.blob-api", "functions.gcs-api", "sync", "instances.operator"]);
+    assert_eq!(
+        fields,
+        [
+            "functions.blob-api",
+            "functions.gcs-api",
+            "sync",
+            "instances.operator",
+            "roles.azure-reports",
+            "roles.github-release",
+            "roles.google-etl",
+            "roles.cluster-reader"
+        ]
+    );
     assert!(found[2].problem.contains("-ingest-object"), "the longest of its functions: {}", found[2]);
     assert!(found.iter().all(|fault| fault.fix.contains("stages.staging.stack")), "{found:?}");
     assert!(found[0].problem.contains("eu-central-1"), "the longest of its regions: {}", found[0]);

@@ -98,6 +98,11 @@ const OTHER: Hint = plain(
     "compare what was presented with the provider: issuer, audience, account, mapping and condition",
 );
 pub static OTHER_GOOGLE_REFUSALS: Hint = OTHER;
+pub static GOOGLE_ALGORITHM: Hint = hint(
+    "google-algorithm",
+    "algorithm",
+    "Google takes tokens signed with RS256 or ES256 only: take another mint",
+);
 
 static MAY_NOT_IMPERSONATE: Hint = spreading(
     "getaccesstoken-denied",
@@ -172,6 +177,7 @@ pub fn google_storage(status: u16, reason: Option<&str>) -> Option<&'static Hint
 pub(super) fn all() -> impl Iterator<Item = &'static Hint> {
     let alone = [
         &OTHER_GOOGLE_REFUSALS,
+        &GOOGLE_ALGORITHM,
         &MAY_NOT_IMPERSONATE,
         &NO_SERVICE_ACCOUNT,
         &IMPERSONATION_ARGUMENTS,

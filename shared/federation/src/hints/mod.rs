@@ -10,13 +10,17 @@ mod events;
 mod google;
 mod mints;
 mod s3;
+mod secrets;
 
 pub use aws_role::aws_role;
 pub use events::*;
 pub use mints::*;
 pub use s3::s3;
+pub use secrets::*;
 
-pub use google::{OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts};
+pub use google::{
+    GOOGLE_ALGORITHM, OTHER_GOOGLE_REFUSALS, STALE_PROOF, google_iam, google_storage, google_sts,
+};
 
 /// One row of the troubleshooting page.
 #[derive(Debug, PartialEq, Eq)]
@@ -372,6 +376,7 @@ pub fn all() -> impl Iterator<Item = &'static Hint> {
         .chain(AWS.iter().map(|(_, hint)| hint))
         .chain(AZURE_BLOB.iter().map(|(_, hint)| hint))
         .chain(s3::all())
+        .chain(secrets::all())
         .chain(events::all())
         .chain(google::all())
         .chain(aws_role::all())

@@ -15,24 +15,30 @@ use aws_smithy_types::body::SdkBody;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use std::time::Duration;
 
-/// For STS and the credential chain: whole answers of at most 64 KiB.
+/// Whole answers within a limit: for STS and the credential chain 64 KiB.
 #[derive(Clone, Debug)]
 struct TokenServices {
     http: Http,
     timeout: Option<Duration>,
+    limit: usize,
 }
 
 impl Http {
     /// What AWS clients of token services are given as their HTTP client.
     pub fn aws_token_services(&self) -> SharedHttpClient {
-        SharedHttpClient::new(TokenServices { http: self.clone(), timeout: None })
+        self.aws_services(body::TOKEN_SERVICE_LIMIT)
+    }
+
+    /// The same for a service whose answers may be longer.
+    pub fn aws_services(&self, limit: usize) -> SharedHttpClient {
+        SharedHttpClient::new(TokenServices { http: self.clone(), timeout: None, limit })
     }
 }
 
 impl HttpClient for TokenServices {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         // The SDK counts from the request's start to its answer's head; here to its end.
-        SharedHttpConnector::new(Self { http: self.http.clone(), timeout: settings.read_timeout() })
+        SharedHttpConnector::new(Self { timeout: settings.read_timeout(), ..self.clone() })
     }
 }
 
@@ -79,7 +85,7 @@ impl TokenServices {
                 .with_hint(&hints::NOT_A_TOKEN_SERVICE);
             return Err(ConnectorError::io(error.into()));
         }
-        let body = body::read_capped(Hop::Mint, &target, response)
+        let body = body::read_up_to(self.limit, Hop::Mint, &target, response)
             .await
             .map_err(|error| ConnectorError::other(error.into(), None))?;
         // As a stream: of bytes in memory the SDK's trace of a response shows all, tokens and keys too.

@@ -10,8 +10,18 @@ pub const TOKEN_SERVICE_LIMIT: usize = 64 * 1024;
 
 /// The whole body of a token service's answer. Nothing is decompressed.
 pub async fn read_capped(hop: Hop, target: &str, response: reqwest::Response) -> Result<Vec<u8>> {
-    let body = read_within(response, TOKEN_SERVICE_LIMIT).await;
-    body.map_err(|error| unreachable(hop, target, error))?.ok_or_else(|| too_long(hop, target))
+    read_up_to(TOKEN_SERVICE_LIMIT, hop, target, response).await
+}
+
+/// The same for answers that may be longer.
+pub(super) async fn read_up_to(
+    limit: usize,
+    hop: Hop,
+    target: &str,
+    response: reqwest::Response,
+) -> Result<Vec<u8>> {
+    let body = read_within(response, limit).await;
+    body.map_err(|error| unreachable(hop, target, error))?.ok_or_else(|| too_long(limit, hop, target))
 }
 
 /// The whole body, or `None` if it is longer than `limit`.
@@ -32,7 +42,7 @@ pub async fn read_within(
     Ok(Some(body))
 }
 
-pub(super) fn too_long(hop: Hop, target: &str) -> Error {
-    Error::new(hop, Kind::Malformed, target, format!("the answer is longer than {TOKEN_SERVICE_LIMIT} bytes"))
+fn too_long(limit: usize, hop: Hop, target: &str) -> Error {
+    Error::new(hop, Kind::Malformed, target, format!("the answer is longer than {limit} bytes"))
         .with_hint(&hints::NOT_A_TOKEN_SERVICE)
 }

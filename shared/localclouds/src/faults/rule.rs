@@ -45,6 +45,7 @@ pub enum Hop {
     EntraToken,
     EntraDiscovery,
     Blob,
+    KeyVault,
     GoogleSts,
     GoogleIamCredentials,
     /// Discovery and keys of `accounts.google.com`.
@@ -53,6 +54,7 @@ pub enum Hop {
     GoogleStorage,
     /// The bytes of objects.
     GoogleMedia,
+    SecretManager,
     /// Discovery and keys of issuers under their real names.
     Issuers,
     /// A virtual machine's metadata service at Azure.
@@ -66,7 +68,7 @@ pub enum Hop {
 }
 
 impl Hop {
-    pub const ALL: [Hop; 18] = [
+    pub const ALL: [Hop; 20] = [
         Hop::Sts,
         Hop::Iam,
         Hop::Issuer,
@@ -74,11 +76,13 @@ impl Hop {
         Hop::EntraToken,
         Hop::EntraDiscovery,
         Hop::Blob,
+        Hop::KeyVault,
         Hop::GoogleSts,
         Hop::GoogleIamCredentials,
         Hop::GoogleAccounts,
         Hop::GoogleStorage,
         Hop::GoogleMedia,
+        Hop::SecretManager,
         Hop::Issuers,
         Hop::AzureImds,
         Hop::AzureAppService,
@@ -96,11 +100,13 @@ impl Hop {
             Hop::EntraToken => "entra.token",
             Hop::EntraDiscovery => "entra.discovery",
             Hop::Blob => "azure.blob",
+            Hop::KeyVault => "azure.key_vault",
             Hop::GoogleSts => "google.sts",
             Hop::GoogleIamCredentials => "google.iam_credentials",
             Hop::GoogleAccounts => "google.accounts",
             Hop::GoogleStorage => "google.storage",
             Hop::GoogleMedia => "google.media",
+            Hop::SecretManager => "google.secret_manager",
             Hop::Issuers => "issuers",
             Hop::AzureImds => "azure.imds",
             Hop::AzureAppService => "azure.app_service",

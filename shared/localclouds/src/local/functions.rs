@@ -71,6 +71,7 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::from([("SSL_CERT_FILE".to_owned(), ca_file.display().to_string())]);
     if let Some(endpoints) = handle.endpoints.get() {
         let blob = format!("{}/{{account}}", endpoints.azure_blob);
+        let vaults = format!("{}/{{vault}}", endpoints.key_vault);
         for (name, value) in [
             // Any other service of AWS that is called is asked for here, and unknown: nothing leaves.
             ("AWS_ENDPOINT_URL", &endpoints.aws_sts),
@@ -81,6 +82,8 @@ fn endpoints(handle: &Handle, ca_file: &Path) -> BTreeMap<String, String> {
             ("CARNET_GOOGLE_STS_ENDPOINT", &endpoints.google_sts),
             ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", &endpoints.google_iam_credentials),
             ("CARNET_GOOGLE_STORAGE_ENDPOINT", &endpoints.google_storage),
+            ("CARNET_AZURE_KEY_VAULT_ENDPOINT", &vaults),
+            ("CARNET_GOOGLE_SECRET_MANAGER_ENDPOINT", &endpoints.secret_manager),
         ] {
             variables.insert(name.to_owned(), value.clone());
         }

@@ -58,6 +58,10 @@ pub struct EntraState {
 pub struct AzureState {
     /// Account name to its base URL, `https://127.0.0.1:PORT/account`.
     pub blob: BTreeMap<String, String>,
+    /// Base URL: a vault's name follows as the first piece of the path.
+    pub key_vault: String,
+    /// Vault to the names of its secrets.
+    pub vaults: BTreeMap<String, Vec<String>>,
 }
 
 /// Base URLs without a path; all but the three are empty without `[google]` in the configuration.
@@ -77,6 +81,9 @@ pub struct GoogleState {
     /// Every provider's audience, by its id.
     pub providers: BTreeMap<String, String>,
     pub buckets: Vec<String>,
+    pub secret_manager: String,
+    /// Project to the names of its secrets.
+    pub secrets: BTreeMap<String, Vec<String>>,
 }
 
 impl State {
@@ -120,6 +127,8 @@ impl State {
                     .keys()
                     .map(|name| (name.clone(), format!("{blob}/{name}")))
                     .collect(),
+                key_vault: url(|e| &e.key_vault),
+                vaults: names_in(&world.azure.vaults, |vault| vault.users_of.keys()),
             },
             google: GoogleState {
                 sts: url(|e| &e.google_sts),
@@ -131,6 +140,8 @@ impl State {
                 service_account: world.operator_service_account.clone().unwrap_or_default(),
                 providers: providers(&world),
                 buckets: world.google.buckets.keys().cloned().collect(),
+                secret_manager: url(|e| &e.secret_manager),
+                secrets: names_in(&world.google.secrets, BTreeMap::keys),
             },
             functions,
             control,
@@ -148,6 +159,14 @@ impl State {
         write_private(&partial, &text)?;
         fs::rename(&partial, path)
     }
+}
+
+/// What each of them holds, by name.
+fn names_in<'w, T, N: Iterator<Item = &'w String>>(
+    holders: &'w BTreeMap<String, T>,
+    names: impl Fn(&'w T) -> N,
+) -> BTreeMap<String, Vec<String>> {
+    holders.iter().map(|(name, holder)| (name.clone(), names(holder).cloned().collect())).collect()
 }
 
 fn providers(world: &World) -> BTreeMap<String, String> {

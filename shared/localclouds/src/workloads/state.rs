@@ -1,5 +1,6 @@
 //! What a client needs to know of the workloads, in the state file. It holds secrets of the stand-ins.
 
+use super::variables::Workload;
 use super::{app_service, github, token_files::Files};
 use crate::local::Handle;
 use crate::world::World;
@@ -21,6 +22,8 @@ pub struct WorkloadsState {
     /// Cluster to target cloud to file.
     pub token_files: Files,
     pub cognito: Cognito,
+    /// Workload to the ARN of the role it may take.
+    pub aws_roles: BTreeMap<String, String>,
     /// The application that believes workloads of other clouds.
     pub entra_client_id: Option<String>,
 }
@@ -109,6 +112,7 @@ impl WorkloadsState {
                 developer_provider: developer.provider.clone(),
                 developer_user: developer.user.clone(),
             },
+            aws_roles: aws_roles(&world),
             entra_client_id: workloads.azure_app.clone(),
         }
     }
@@ -138,6 +142,14 @@ fn azure_app(world: &World, certificate: Option<PathBuf>) -> Option<AzureApp> {
     let application = world.entra.applications.get(&client_id)?;
     let client_secret = application.client_secrets.first().map(|secret| secret.value.clone());
     Some(AzureApp { client_id, client_secret: client_secret.unwrap_or_default(), certificate })
+}
+
+fn aws_roles(world: &World) -> BTreeMap<String, String> {
+    let of = |workload: &Workload| {
+        let role = world.aws.roles.get(&crate::world::workload_role(workload.believed_as()))?;
+        Some((workload.name().to_owned(), role.arn.clone()))
+    };
+    Workload::ALL.iter().filter_map(of).collect()
 }
 
 /// Google's audience of the provider that believes a workload, by its id.

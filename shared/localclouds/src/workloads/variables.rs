@@ -58,6 +58,11 @@ impl Workload {
         }
     }
 
+    /// What trusts it is called so: all of Azure's are one issuer's.
+    pub(super) fn believed_as(self) -> &'static str {
+        if self.is_azure() { "azure" } else { self.name() }
+    }
+
     fn is_azure(self) -> bool {
         matches!(self, Workload::AzureVm | Workload::AppService | Workload::AzureApp)
     }
@@ -124,7 +129,7 @@ impl FromStr for To {
 type Variables = BTreeMap<&'static str, String>;
 
 /// Every variable that some workload has and the shell may not keep from another.
-pub const ALL_NAMES: [&str; 26] = [
+pub const ALL_NAMES: [&str; 27] = [
     "CARNET_MINT",
     "CARNET_COGNITO_IDENTITY_POOL_ID",
     "CARNET_COGNITO_IDENTITY_ID",
@@ -148,6 +153,7 @@ pub const ALL_NAMES: [&str; 26] = [
     "CARNET_GOOGLE_METADATA_ACCOUNT",
     "CARNET_GOOGLE_TOKEN_AUDIENCE",
     "CARNET_AWS_AUDIENCE",
+    "AWS_ROLE_ARN",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_ENDPOINT_URL_COGNITO_IDENTITY",
@@ -167,8 +173,8 @@ pub fn variables(state: &State, workload: Workload, to: Option<To>) -> Result<Va
     } else {
         variables.extend(all.entra_client_id.clone().map(|id| ("AZURE_CLIENT_ID", id)));
     }
-    let believed_as = if workload.is_azure() { "azure" } else { workload.name() };
-    let audience = google_audience(&state.google.providers, believed_as);
+    variables.extend(all.aws_roles.get(workload.name()).cloned().map(|arn| ("AWS_ROLE_ARN", arn)));
+    let audience = google_audience(&state.google.providers, workload.believed_as());
     variables.extend(audience.cloned().map(|audience| ("CARNET_GOOGLE_AUDIENCE", audience)));
     if audience.is_some() {
         variables.insert("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "jwt".to_owned());
@@ -218,7 +224,14 @@ fn proofs(state: &State, workload: Workload, to: Option<To>, into: &mut Variable
             let to = to.unwrap_or(usual);
             let file = all.token_files.get(workload.name()).and_then(|files| files.get(to.name()));
             let file = file.ok_or_else(|| missing(&format!("[{}]", to.name())))?;
-            into.insert("CARNET_TOKEN_FILE", file.display().to_string());
+            let file = file.display().to_string();
+            // What the platform itself sets: other programs read these.
+            match (workload, to) {
+                (Workload::Eks, To::Aws) => drop(into.insert("AWS_WEB_IDENTITY_TOKEN_FILE", file.clone())),
+                (Workload::Aks, To::Azure) => drop(into.insert("AZURE_FEDERATED_TOKEN_FILE", file.clone())),
+                _ => {}
+            }
+            into.insert("CARNET_TOKEN_FILE", file);
         }
         Workload::Cognito => {
             into.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY", all.cognito.endpoint.clone());

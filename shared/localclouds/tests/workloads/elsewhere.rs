@@ -116,6 +116,46 @@ async fn google_lets_workloads_of_other_clouds_in() {
     }
 }
 
+/// STS, asked without a signature.
+async fn at_aws(clouds: &Clouds, role: &str, token: &str) -> (u16, String) {
+    let form = [
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", role),
+        ("RoleSessionName", "test"),
+        ("WebIdentityToken", token),
+    ];
+    let url = format!("{}/", clouds.local.state().aws.sts);
+    let request = clouds.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+    send(request.body(encode(&form))).await
+}
+
+#[tokio::test]
+async fn aws_gives_workloads_of_other_clouds_a_role_each() {
+    let clouds = start().await;
+    let aws = "sts.amazonaws.com";
+    let app_id_uri = clouds.local.state().workloads.app_id_uri.unwrap();
+    let proofs = [
+        (Workload::GitHub, github(&clouds, aws).await),
+        (Workload::GoogleVm, google_vm(&clouds, aws).await),
+        (Workload::AzureVm, azure_vm(&clouds, &app_id_uri).await),
+        (Workload::Eks, file(&clouds, Workload::Eks, To::Aws)),
+        (Workload::Aks, file(&clouds, Workload::Aks, To::Aws)),
+        (Workload::Gke, file(&clouds, Workload::Gke, To::Aws)),
+        (Workload::Cognito, cognito(&clouds).await),
+    ];
+    for (workload, proof) in &proofs {
+        for (other, _) in &proofs {
+            let role = variable(&clouds, *other, "AWS_ROLE_ARN");
+            let (status, body) = at_aws(&clouds, &role, proof).await;
+            assert_eq!(status == 200, workload == other, "{workload} as {other}: {body}");
+        }
+    }
+    for workload in [Workload::AzureVm, Workload::AppService, Workload::AzureApp] {
+        assert_eq!(variable(&clouds, workload, "CARNET_AWS_AUDIENCE"), app_id_uri);
+    }
+}
+
 #[tokio::test]
 async fn what_a_cloud_does_not_take_it_refuses() {
     let clouds = start().await;

@@ -121,6 +121,14 @@ pub fn email(text: &str) -> Check {
     wrong("not a service account's e-mail", "give one such as \"reader@PROJECT.iam.gserviceaccount.com\"")
 }
 
+/// Ids of Google's and GitHub's.
+pub fn digits(text: &str) -> Check {
+    if (1..=30).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    wrong("not a numeric id", "give its digits, in quotes")
+}
+
 pub fn provider_type(text: &str) -> Check {
     if matches!(text, "oidc" | "aws") {
         return Ok(());

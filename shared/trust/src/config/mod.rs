@@ -7,13 +7,16 @@
 //! | `read` | TOML to model, one section at a time; each cloud's in a file of its own |
 //! | `table` | a table being read: what is missing, of the wrong type or unknown becomes a fault |
 //! | `check` | the formats of single values |
+//! | `secrets` | secrets that are copied |
 
 mod check;
 mod inbound;
 mod read;
+mod secrets;
 mod table;
 
 pub use inbound::{InboundRole, Job, S3Prefix, Source};
+pub use secrets::{Secrets, StoredSecret};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +31,10 @@ pub struct Config {
     pub places: BTreeMap<String, Place>,
     /// What the stack keeps the same in its own bucket.
     pub sync: Option<Sync>,
-    /// Those of the sync too, if there is one: they read what it reads, as whom it says.
+    /// What is copied into Secrets Manager.
+    pub secrets: Option<Secrets>,
+    /// Those of the sync too, if there is one: they read what it reads, as whom it says. And what copies
+    /// secrets.
     pub functions: BTreeMap<String, Principal>,
     /// EC2 instances, or people at a command line.
     pub instances: BTreeMap<String, Principal>,
@@ -116,6 +122,8 @@ pub enum ProviderKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
     pub email: String,
+    /// Its numeric id: what AWS knows it by.
+    pub unique_id: Option<String>,
 }
 
 /// A name for what may be read. Prefixes have no leading slash; empty is the whole container.
@@ -182,6 +190,10 @@ pub struct Local {
     pub functions: BTreeMap<String, String>,
     /// Buckets of S3, empty at first.
     pub s3_buckets: Vec<String>,
+    /// `vault/secret` to a value that stands in for it.
+    pub vaults: BTreeMap<String, String>,
+    /// `project/secret` to a value that stands in for it.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// One thing wrong with the file, and what to do about it.

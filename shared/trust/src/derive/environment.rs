@@ -1,6 +1,6 @@
 //! What a principal's program is told of its ways: the variables that `docs/configuration.md` lists.
 
-use crate::config::{Config, Principal, Provider, ProviderKind, Sync};
+use crate::config::{Config, Principal, Provider, ProviderKind, Secrets, Sync};
 use std::collections::BTreeMap;
 
 impl ProviderKind {
@@ -44,6 +44,9 @@ impl Config {
             let to = bucket.map(|bucket| format!("s3://{bucket}/{}", sync.to));
             let ends = [("CARNET_SYNC_SOURCE", from), ("CARNET_SYNC_DESTINATION", to)];
             variables.extend(ends.into_iter().filter_map(|(name, url)| Some((name.to_owned(), url?))));
+        }
+        if let Some(secrets) = self.secrets.as_ref().filter(|_| function == Secrets::FUNCTION) {
+            variables.insert("CARNET_SECRETS".to_owned(), secrets.pairs());
         }
         variables
     }

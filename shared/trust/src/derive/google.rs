@@ -1,6 +1,6 @@
 //! What follows for Google Cloud.
 
-use crate::config::{self, Config, Google, Place, Principal, ProviderKind};
+use crate::config::{self, Config, Google, Place, Principal, ProviderKind, Secrets};
 use crate::google::{self, Mapped, Presented, Refusal};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ pub struct Grants {
     pub buckets: BTreeMap<String, BTreeSet<String>>,
     /// E-mail address to the members that act as it: Workload Identity User.
     pub service_accounts: BTreeMap<String, BTreeSet<String>>,
+    /// Project and secret to the members that read it: Secret Accessor, and Viewer to see which version is
+    /// current.
+    pub secrets: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl ProviderKind {
@@ -143,6 +146,7 @@ impl Config {
         grants.service_accounts = accounts.collect();
         let buckets = self.places.values().filter_map(bucket);
         grants.buckets = buckets.map(|bucket| (bucket.to_owned(), BTreeSet::new())).collect();
+        grants.secrets = self.google_secrets().map(|secret| (secret, BTreeSet::new())).collect();
         for (name, principal) in self.principals() {
             let Some(member) = self.google_member_in(name, &session(name)) else { continue };
             let account = principal.google_service_account.as_ref();
@@ -153,6 +157,11 @@ impl Config {
                 }
                 None => member,
             };
+            if name == Secrets::FUNCTION {
+                for readers in grants.secrets.values_mut() {
+                    readers.insert(reader.clone());
+                }
+            }
             for bucket in self.buckets_of(principal) {
                 grants.buckets.entry(bucket.to_owned()).or_default().insert(reader.clone());
             }

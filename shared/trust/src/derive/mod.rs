@@ -8,12 +8,14 @@
 //! | [`environment`] | the variables a program is told its ways by |
 //! | [`roles`] | roles into AWS: their trust, what they may, the providers they need |
 //! | [`google`] | providers, the identity each principal becomes, grants |
+//! | [`secrets`] | who reads which secret |
 
 pub mod azure;
 pub mod deployment;
 pub mod environment;
 pub mod google;
 pub mod roles;
+pub mod secrets;
 
 pub use deployment::{Deployment, only_stage, provider_of_account};
 

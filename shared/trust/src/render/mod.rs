@@ -30,6 +30,11 @@ pub const MARK: &str = "Written by `carnet trust render` from carnet.toml. Chang
 pub const STORAGE_READER: &str = "Storage Blob Data Reader";
 /// Google, "IAM roles for Cloud Storage": what lists and reads objects.
 pub const OBJECT_READER: &str = "roles/storage.objectViewer";
+/// Microsoft, "Azure built-in roles": what reads secrets and what is known of them.
+pub const SECRET_READER: &str = "Key Vault Secrets User";
+/// Google, "Access control with IAM" (Secret Manager): the first reads values, the second shows which version
+/// is current.
+pub const SECRET_ROLES: [&str; 2] = ["roles/secretmanager.secretAccessor", "roles/secretmanager.viewer"];
 /// Google, "Service account impersonation" of federated identities.
 pub const ACT_AS: &str = "roles/iam.workloadIdentityUser";
 

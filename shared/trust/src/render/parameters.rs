@@ -4,7 +4,7 @@
 //! own, and is given beside them.
 
 use super::{Document, MARK};
-use crate::config::{Config, Sync};
+use crate::config::{Config, Secrets, Sync};
 use crate::derive::Deployment;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ pub struct Function {
 
 /// The functions that the template deploys if they read anything, and one of the sync's, which are all told
 /// the same.
-pub const FUNCTIONS: [Function; 3] = [
+pub const FUNCTIONS: [Function; 4] = [
     Function {
         name: "blob-api",
         parameters: &[
@@ -51,6 +51,20 @@ pub const FUNCTIONS: [Function; 3] = [
             ("CARNET_GOOGLE_TOKEN_AUDIENCE", "SyncGoogleTokenAudience"),
             ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "SyncGoogleProof"),
             ("CARNET_GOOGLE_SERVICE_ACCOUNT", "SyncGoogleServiceAccount"),
+        ],
+    },
+    Function {
+        name: Secrets::FUNCTION,
+        parameters: &[
+            ("CARNET_SECRETS", "Secrets"),
+            ("AZURE_TENANT_ID", "TenantId"),
+            ("AZURE_CLIENT_ID", "SecretsClientId"),
+            ("CARNET_AZURE_CLOUD", "AzureCloud"),
+            ("CARNET_AZURE_AUDIENCE", "ExchangeAudience"),
+            ("CARNET_GOOGLE_AUDIENCE", "SecretsGoogleAudience"),
+            ("CARNET_GOOGLE_TOKEN_AUDIENCE", "SecretsGoogleTokenAudience"),
+            ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", "SecretsGoogleProof"),
+            ("CARNET_GOOGLE_SERVICE_ACCOUNT", "SecretsGoogleServiceAccount"),
         ],
     },
 ];
@@ -107,13 +121,18 @@ fn of_stack(config: &Config) -> Vec<(&'static str, String)> {
             parameters.push((name, value));
         }
     }
+    if parameters.iter().any(|(name, _)| *name == "Secrets") {
+        parameters.push(("SecretArns", config.kept_arns().join(",")));
+    }
     parameters
 }
 
 fn of_function(function: &Function, config: &Config) -> Vec<(&'static str, String)> {
     let mut environment = config.function_environment(function.name, None);
     // A part of the template exists if its places are given.
-    if !["CARNET_PLACES", "CARNET_SYNC_SOURCE"].iter().any(|places| environment.contains_key(*places))
+    if !["CARNET_PLACES", "CARNET_SYNC_SOURCE", "CARNET_SECRETS"]
+        .iter()
+        .any(|places| environment.contains_key(*places))
         || !is_of_the_template(config, function.name)
     {
         return Vec::new();

@@ -96,6 +96,9 @@ pub struct Identity {
     pub object_id: String,
     pub credentials: Vec<Credential>,
     pub containers: BTreeSet<Container>,
+    /// Secrets of vaults that it reads.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<VaultSecret>,
 }
 
 /// A federated credential. Its issuer is that of the account.
@@ -112,6 +115,12 @@ pub struct Container {
     pub container: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct VaultSecret {
+    pub vault: String,
+    pub secret: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Google {
     pub project_number: String,
@@ -124,6 +133,9 @@ pub struct Google {
     pub service_accounts: BTreeMap<String, ServiceAccount>,
     /// Who reads a bucket, as members of its policy.
     pub buckets: BTreeMap<String, BTreeSet<String>>,
+    /// Who reads a secret, `projects/PROJECT/secrets/NAME`, as members of its policy.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -305,6 +317,7 @@ fn azure(config: &Config, deployments: &[Deployment]) -> Option<Azure> {
     for (name, identity) in &stated.identities {
         let reads = |container: &(_, BTreeSet<String>)| container.1.contains(name);
         let containers = config.readers().into_iter().filter(reads);
+        let secrets = config.vault_readers().into_iter().filter(reads);
         let identity = Identity {
             client_id: identity.client_id.clone(),
             object_id: identity.object_id.clone(),
@@ -312,6 +325,7 @@ fn azure(config: &Config, deployments: &[Deployment]) -> Option<Azure> {
             containers: containers
                 .map(|((account, container), _)| Container { account, container })
                 .collect(),
+            secrets: secrets.map(|((vault, secret), _)| VaultSecret { vault, secret }).collect(),
         };
         identities.insert(name.clone(), identity);
     }
@@ -346,6 +360,7 @@ fn google(config: &Config, deployments: &[Deployment]) -> Option<Google> {
         providers: BTreeMap::new(),
         service_accounts: BTreeMap::new(),
         buckets: BTreeMap::new(),
+        secrets: BTreeMap::new(),
     };
     for (name, account) in &stated.service_accounts {
         let created = creatable(&account.email);
@@ -373,6 +388,10 @@ fn google(config: &Config, deployments: &[Deployment]) -> Option<Google> {
         }
         for (bucket, readers) in grants.buckets {
             google.buckets.entry(bucket).or_default().extend(readers);
+        }
+        for ((project, secret), readers) in grants.secrets {
+            let name = format!("projects/{project}/secrets/{secret}");
+            google.secrets.entry(name).or_default().extend(readers);
         }
     }
     Some(google)

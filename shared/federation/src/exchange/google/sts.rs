@@ -4,7 +4,7 @@
 
 use super::fault::Fault;
 use super::identity;
-use crate::assertion::{Assertion, Proof};
+use crate::assertion::{Assertion, Claims, Proof};
 use crate::config::GoogleSettings;
 use crate::error::{Error, Hop, Kind, Result};
 use crate::hints::{self, Hint};
@@ -141,6 +141,8 @@ impl Sts {
             // is out of its time is known here: the answer's own `Date` says so.
             match proof.proof {
                 Proof::SignedAwsRequest if self.is_out_of_time(proof) => &hints::STALE_PROOF,
+                // Nor how it words an algorithm that it does not take.
+                Proof::Jwt if !has_known_algorithm(&proof.claims) => &hints::GOOGLE_ALGORITHM,
                 _ => &hints::OTHER_GOOGLE_REFUSALS,
             }
         })
@@ -160,6 +162,7 @@ impl Sts {
             Some("CARNET_GOOGLE_AUDIENCE" | "pool or provider") => self.provider.clone(),
             Some("audience") => claims.audience.join(" "),
             Some("issuer") => claims.issuer.clone(),
+            Some("algorithm") => claims.algorithm.clone().unwrap_or_default(),
             Some("scope") => scope.to_string(),
             Some("clock") => {
                 let at = |seconds: Option<u64>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
@@ -177,6 +180,11 @@ impl Sts {
     fn malformed(&self, message: &str) -> Error {
         malformed(Hop::Exchange, &self.target, message)
     }
+}
+
+/// Those that "Method: token" names.
+fn has_known_algorithm(claims: &Claims) -> bool {
+    matches!(claims.algorithm.as_deref(), Some("RS256" | "ES256"))
 }
 
 /// `pool/provider` of a full resource name.

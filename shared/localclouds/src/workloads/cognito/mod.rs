@@ -13,6 +13,7 @@
 mod answers;
 mod identities;
 
+use crate::aws::session;
 use crate::aws::sigv4::{self, Principal};
 use crate::faults::{self, TokenFault};
 use crate::jwt::Algorithm;
@@ -109,9 +110,8 @@ fn for_developer(handle: &Handle, parts: &Parts, body: &[u8], asked: &Asked) -> 
 fn authorize(handle: &Handle, caller: &Principal, pool_id: &str) -> Result<(), Fault> {
     let world = handle.world();
     let resource = pool_arn(&world.aws.region, &world.aws.account, pool_id);
-    let policies = world.aws.roles.get(&caller.role).map(|role| role.policies.as_slice());
     let request = aws::Request::new(ACTION, &resource).with("aws:PrincipalArn", [&caller.role_arn]);
-    match aws::evaluate(policies.unwrap_or_default(), &request) {
+    match session::decide(&world, &caller.access_key_id, &request) {
         Decision::Allowed => Ok(()),
         Decision::Denied { explicit, reason } => {
             tracing::info!(action = ACTION, role = caller.role_arn, reason, "the role's policies deny this");

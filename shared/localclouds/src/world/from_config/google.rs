@@ -24,7 +24,10 @@ pub(super) fn google(
     let pool = Pool { disabled: false, providers: providers.collect() };
     let mut service_accounts = BTreeMap::new();
     for (email, users) in grants.service_accounts {
-        let account = ServiceAccount { unique_id: unique_id()?, disabled: false, users };
+        let mut stated = config.google.iter().flat_map(|google| google.service_accounts.values());
+        let stated = stated.find(|account| account.email == email).and_then(|it| it.unique_id.clone());
+        let unique_id = stated.map_or_else(unique_id, Ok)?;
+        let account = ServiceAccount { unique_id, disabled: false, users };
         service_accounts.insert(email, account);
     }
     let (operator_name, operator) = operator;
@@ -38,8 +41,9 @@ pub(super) fn google(
         let folder = folder("buckets", &config.local.buckets, &name, base)?;
         buckets.insert(name, Bucket { folder, readers, uniform_access: true });
     }
+    let secrets = super::secrets::projects(config, grants.secrets, (operator_name, operator));
     let pools = BTreeMap::from([(stated.pool_name(), pool)]);
-    Ok(Google { pools, service_accounts, buckets, token_lifetime: TOKEN_LIFETIME })
+    Ok(Google { pools, service_accounts, buckets, secrets, token_lifetime: TOKEN_LIFETIME })
 }
 
 /// 21 digits.

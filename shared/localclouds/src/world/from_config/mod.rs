@@ -1,9 +1,13 @@
-//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`.
+//! The world a configuration describes. Google's part of it is in `google`, roles into AWS are in `inbound`,
+//! secrets in `secrets`.
 
 mod google;
 mod inbound;
+mod secrets;
+mod workload_roles;
 mod workloads;
 
+pub(crate) use workload_roles::role_name as workload_role;
 pub(crate) use workloads::provider_id;
 
 use super::{AccessKey, Application, Aws, Azure, Container, Entra, Function, Role, StorageAccount, World};
@@ -96,7 +100,7 @@ impl World {
         let mut world = World {
             aws,
             entra: entra(config, &issuer),
-            azure: Azure { accounts: accounts(config, base)? },
+            azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config, operator) },
             google: google::google(config, base, &issuer, (operator_name, operator))?,
             workloads: super::Workloads::default(),
             issuers: std::collections::BTreeSet::new(),
@@ -107,6 +111,7 @@ impl World {
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
         };
         workloads::add(&mut world, config)?;
+        workload_roles::add(&mut world, config)?;
         Ok(world)
     }
 }

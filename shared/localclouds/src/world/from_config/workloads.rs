@@ -1,4 +1,5 @@
-//! Workloads of every cloud, and the trust that lets them in elsewhere.
+//! Workloads of every cloud, and the trust that lets them in at Entra and Google. Their roles at AWS are in
+//! `workload_roles`.
 //!
 //! One application of Entra's is both ends of it: workloads of other clouds sign in to it by federated
 //! credentials, Azure's own workloads ask for tokens for its App ID URI, and it can sign in by a secret of
@@ -189,7 +190,7 @@ fn add_clusters(world: &mut World, config: &Config) {
 }
 
 /// Issuer and subject of every workload that is not Azure's by managed identity, with its name.
-fn foreigners(world: &World) -> Vec<(String, String, String)> {
+pub(super) fn foreigners(world: &World) -> Vec<(String, String, String)> {
     let workloads = &world.workloads;
     let mut all = vec![("github".to_owned(), GITHUB.to_owned(), workloads.github.subject())];
     let clusters = workloads.clusters.iter();

@@ -31,8 +31,9 @@ pub fn google(mut table: Table, faults: &mut Faults) -> Google {
         for (name, mut table) in section.named_tables(faults) {
             check_name(&name, faults);
             let email = table.required("email", check::email, faults);
+            let unique_id = table.optional("unique_id", check::digits, faults);
             table.finish(faults);
-            service_accounts.insert(name.value, ServiceAccount { email });
+            service_accounts.insert(name.value, ServiceAccount { email, unique_id });
         }
     }
     table.finish(faults);

@@ -4,12 +4,13 @@ mod azure;
 mod google;
 mod principals;
 mod roles;
+mod secrets;
 mod stages;
 mod sync;
 
 use super::check;
 use super::table::{At, Faults, Table};
-use super::{Aws, Config, Fault, Local, Place};
+use super::{Aws, Config, Fault, Local, Place, Secrets};
 use crate::google::Refusal;
 use principals::{Named, Names, principals};
 use stages::stages;
@@ -40,6 +41,11 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
         sync::join(&mut functions, readers, &mut faults);
         sync
     });
+    let copied = root.table("secrets", &mut faults).map(|table| secrets::secrets(table, &names, &mut faults));
+    let copied = copied.map(|(copied, copier)| {
+        secrets::join(&mut functions, copier, &mut faults);
+        copied
+    });
     let instances = principals(root.table("instances", &mut faults), &names, &mut faults);
     principals::across(&functions, &instances, stages.count(&aws), &mut faults);
     let inbound = roles::roles(root.table("roles", &mut faults), azure.as_ref(), &mut faults);
@@ -47,7 +53,7 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let names: Vec<&At<String>> = names.into_iter().chain(inbound.iter().map(|role| &role.name)).collect();
     principals::one_role_each(&names, &mut faults);
     stages.check(&aws, &names, google.as_ref(), &mut faults);
-    let local = local(root.table("local", &mut faults), &places, &functions, &mut faults);
+    let local = local(root.table("local", &mut faults), &places, &functions, copied.as_ref(), &mut faults);
     root.finish(&mut faults);
     if !faults.is_empty() {
         return Err(faults.into_sorted());
@@ -62,6 +68,7 @@ pub fn config(text: &str) -> Result<Config, Vec<Fault>> {
         google,
         places,
         sync,
+        secrets: copied,
         functions: functions_of,
         instances: instances_of,
         roles: inbound.iter().map(|named| (named.name.value.clone(), named.role.clone())).collect(),
@@ -157,7 +164,13 @@ fn check_known<'k>(
     }
 }
 
-fn local(table: Option<Table>, places: &Places, functions: &[Named], faults: &mut Faults) -> Local {
+fn local(
+    table: Option<Table>,
+    places: &Places,
+    functions: &[Named],
+    copied: Option<&Secrets>,
+    faults: &mut Faults,
+) -> Local {
     let mut local = Local::default();
     let Some(mut table) = table else { return local };
     let (containers, buckets) = stores(places);
@@ -175,6 +188,7 @@ fn local(table: Option<Table>, places: &Places, functions: &[Named], faults: &mu
             local.functions.insert(function.value, binary.value);
         }
     }
+    secrets::values(&mut table, &mut local, copied, faults);
     for bucket in table.list("s3_buckets", faults) {
         if !is_s3_bucket(&bucket.value) {
             let problem = format!("`{}` is not a bucket's name", bucket.value);

@@ -99,20 +99,21 @@ fn needs_its_ways(name: &At<String>, principal: &Principal, places: &Places, fau
     }
 }
 
-/// Functions, instances and roles of the same name would be one role of AWS's.
+/// A function, an instance and a role of the same name would be one role of AWS's.
 pub fn one_role_each(names: &[&At<String>], faults: &mut Faults) {
+    // What the sync states are functions.
+    let kind = |name: &At<String>| match name.field.split('.').next() {
+        Some("instances") => "an instance",
+        Some("roles") => "a role into AWS",
+        _ => "a function",
+    };
     let mut known: BTreeMap<&String, &At<String>> = BTreeMap::new();
     for name in names {
-        let Some(other) = known.insert(&name.value, name).filter(|other| other.field != name.field) else {
-            continue;
-        };
-        let what = match other.field.split('.').next().unwrap_or_default() {
-            "instances" => "an instance",
-            "roles" => "another role",
-            _ => "a function",
-        };
-        let problem = format!("{what} has this name too, and they would share a role");
-        faults.add(name.at.clone(), &name.field, problem, "rename one of them");
+        let first = known.entry(&name.value).or_insert(name);
+        if kind(first) != kind(name) {
+            let problem = format!("{} has this name too, and they would share a role", kind(first));
+            faults.add(name.at.clone(), &name.field, problem, "rename one of them");
+        }
     }
 }
 

@@ -64,7 +64,7 @@ fn source(table: &mut Table, azure: Option<&Azure>, faults: &mut Faults) -> Sour
             subject: table.required("subject", check::guid, faults),
         },
         "google" => Source::Google {
-            unique_id: table.required("unique_id", digits, faults),
+            unique_id: table.required("unique_id", check::digits, faults),
             audience: table.required("audience", value, faults),
         },
         "github" => github(table, faults),
@@ -109,8 +109,10 @@ fn github(table: &mut Table, faults: &mut Faults) -> Source {
     let (at, field) = table.place();
     let organization = table.required("organization", segment, faults);
     let repository = table.required("repository", segment, faults);
-    let ids =
-        (table.optional("organization_id", digits, faults), table.optional("repository_id", digits, faults));
+    let ids = (
+        table.optional("organization_id", check::digits, faults),
+        table.optional("repository_id", check::digits, faults),
+    );
     let ids = match ids {
         (Some(organization), Some(repository)) => Some((organization, repository)),
         (None, None) => None,
@@ -235,13 +237,6 @@ fn git_ref(text: &str) -> Check {
         return Ok(());
     }
     wrong("not a branch or tag in full", "give one such as \"refs/heads/main\" or \"refs/tags/v1\"")
-}
-
-fn digits(text: &str) -> Check {
-    if (1..=30).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(());
-    }
-    wrong("not a numeric id", "give its digits, in quotes")
 }
 
 fn run_phase(text: &str) -> Check {

@@ -3,8 +3,8 @@
 use super::shell::{Script, option, quoted};
 use super::{issuer_variable, need_issuers};
 use crate::config::AzureCloud;
-use crate::render::plan::{Azure, Container, Identity, Plan};
-use crate::render::{Document, STORAGE_READER};
+use crate::render::plan::{Azure, Container, Identity, Plan, VaultSecret};
+use crate::render::{Document, SECRET_READER, STORAGE_READER};
 
 pub fn scripts(plan: &Plan, azure: &Azure) -> Vec<Document> {
     vec![grant(plan, azure), revoke(azure)]
@@ -17,7 +17,7 @@ run again. It prints what [azure.identities] of carnet.toml is to hold.
   RESOURCE_GROUP=... LOCATION=... sh commands/azure-grant.sh
 
 Rights: Managed Identity Contributor on the resource group; Role Based Access Control Administrator
-on the containers; reading the storage accounts. An Azure Policy can forbid federated credentials,
+on the containers and secrets; reading the storage accounts and vaults. An Azure Policy can forbid federated credentials,
 and Conditional Access for workload identities their use. A new credential takes minutes to spread, a
 role assignment up to ten.";
 
@@ -88,15 +88,29 @@ fn grant_identity(script: &mut Script, azure: &Azure, name: &str, identity: &Ide
     }
     for container in &identity.containers {
         scope(script, container);
-        let options = [
-            "--assignee-object-id \"$object_id\"".to_owned(),
-            "--assignee-principal-type ServicePrincipal".to_owned(),
-            option("role", STORAGE_READER),
-            "--scope \"$scope\"".to_owned(),
-            "--output none".to_owned(),
-        ];
-        script.command(0, "az role assignment create", &options);
+        assign(script, STORAGE_READER);
     }
+    for secret in &identity.secrets {
+        secret_scope(script, secret);
+        assign(script, SECRET_READER);
+    }
+}
+
+fn assign(script: &mut Script, role: &str) {
+    let options = [
+        "--assignee-object-id \"$object_id\"".to_owned(),
+        "--assignee-principal-type ServicePrincipal".to_owned(),
+        option("role", role),
+        "--scope \"$scope\"".to_owned(),
+        "--output none".to_owned(),
+    ];
+    script.command(0, "az role assignment create", &options);
+}
+
+fn unassign(script: &mut Script, role: &str) {
+    let options =
+        ["--assignee \"$object_id\"".to_owned(), option("role", role), "--scope \"$scope\"".to_owned()];
+    script.command(0, "attempt az role assignment delete", &options);
 }
 
 fn scope(script: &mut Script, Container { account, container }: &Container) {
@@ -105,6 +119,11 @@ fn scope(script: &mut Script, Container { account, container }: &Container) {
         option("name", account)
     ));
     script.line(format!("scope=$scope{}", quoted(&format!("/blobServices/default/containers/{container}"))));
+}
+
+fn secret_scope(script: &mut Script, VaultSecret { vault, secret }: &VaultSecret) {
+    script.line(format!("scope=$(az keyvault show {} --query id --output tsv)", option("name", vault)));
+    script.line(format!("scope=$scope{}", quoted(&format!("/secrets/{secret}"))));
 }
 
 const REVOKE: &str = "\
@@ -135,17 +154,16 @@ fn revoke(azure: &Azure) -> Document {
             ];
             script.command(0, "attempt az identity federated-credential delete", &options);
         }
-        if !identity.containers.is_empty() {
+        if !identity.containers.is_empty() || !identity.secrets.is_empty() {
             ask(&mut script, "object_id", name, "principalId");
         }
         for container in &identity.containers {
             scope(&mut script, container);
-            let options = [
-                "--assignee \"$object_id\"".to_owned(),
-                option("role", STORAGE_READER),
-                "--scope \"$scope\"".to_owned(),
-            ];
-            script.command(0, "attempt az role assignment delete", &options);
+            unassign(&mut script, STORAGE_READER);
+        }
+        for secret in &identity.secrets {
+            secret_scope(&mut script, secret);
+            unassign(&mut script, SECRET_READER);
         }
     }
     script.end_of_attempts();

@@ -4,7 +4,8 @@ use super::shell::{Script, option, quoted};
 use super::{issuer_variable, need_issuers};
 use crate::config::ProviderKind;
 use crate::render::plan::{Google, Plan, Provider};
-use crate::render::{ACT_AS, Document, OBJECT_READER};
+use crate::render::{ACT_AS, Document, OBJECT_READER, SECRET_ROLES};
+use std::collections::BTreeSet;
 
 pub fn scripts(plan: &Plan, google: &Google) -> Vec<Document> {
     vec![grant(plan, google), revoke(google)]
@@ -16,9 +17,10 @@ Makes the pool, its providers and service accounts, and grants what is read. May
   PROJECT=... sh commands/google-grant.sh
 
 Rights: roles/iam.workloadIdentityPoolAdmin, roles/iam.serviceAccountAdmin and
-roles/serviceusage.serviceUsageAdmin on the project, roles/storage.admin on the buckets. Organisation
-policies that may have to allow it: constraints/iam.workloadIdentityPoolProviders (the issuer of an
-OIDC provider) and constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
+roles/serviceusage.serviceUsageAdmin on the project, roles/storage.admin on the buckets,
+roles/secretmanager.admin on the secrets. Organisation policies that may have to allow it:
+constraints/iam.workloadIdentityPoolProviders (the issuer of an OIDC provider) and
+constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
 
 The buckets need uniform bucket-level access. A pool or provider that was deleted less than 30 days
 ago must be brought back with `undelete` first: its id cannot be used again.";
@@ -36,7 +38,9 @@ fn grant(plan: &Plan, google: &Google) -> Document {
     need_issuers(&mut script, plan, |id, _| oidc(id));
     same_project(&mut script, google);
     script.section("The services it goes through");
-    let services = ["iam", "sts", "iamcredentials", "storage"].map(|name| format!("{name}.googleapis.com"));
+    let mut services = vec!["iam", "sts", "iamcredentials", "storage"];
+    services.extend((!google.secrets.is_empty()).then_some("secretmanager"));
+    let services: Vec<String> = services.iter().map(|name| format!("{name}.googleapis.com")).collect();
     script.command(0, "gcloud services enable", &[services.join(" "), "--project=\"$PROJECT\"".to_owned()]);
     script.section("google.pool");
     let pool = quoted(&google.pool);
@@ -51,6 +55,12 @@ fn grant(plan: &Plan, google: &Google) -> Document {
         script.section(&format!("Reading gs://{bucket}"));
         for reader in readers {
             script.command(0, &bucket_command("add", bucket), &binding(reader, OBJECT_READER));
+        }
+    }
+    for (secret, readers) in &google.secrets {
+        script.section(&format!("Reading {secret}"));
+        for (reader, role) in each_role(readers) {
+            script.command(0, &secret_command("add", secret), &binding(reader, role));
         }
     }
     script.document()
@@ -151,6 +161,17 @@ fn bucket_command(verb: &str, bucket: &str) -> String {
     format!("gcloud storage buckets {verb}-iam-policy-binding {}", quoted(&format!("gs://{bucket}")))
 }
 
+/// `secret` is `projects/PROJECT/secrets/NAME`.
+fn secret_command(verb: &str, secret: &str) -> String {
+    let (project, name) =
+        secret.trim_start_matches("projects/").split_once("/secrets/").unwrap_or(("", secret));
+    format!("gcloud secrets {verb}-iam-policy-binding {} --project={}", quoted(name), quoted(project))
+}
+
+fn each_role(readers: &BTreeSet<String>) -> impl Iterator<Item = (&String, &'static str)> {
+    readers.iter().flat_map(|reader| SECRET_ROLES.map(|role| (reader, role)))
+}
+
 fn binding(member: &str, role: &str) -> Vec<String> {
     let options = [option("member", member), option("role", role), "--condition=None".to_owned()];
     options.into_iter().collect()
@@ -170,6 +191,13 @@ fn revoke(google: &Google) -> Document {
     script.need("PROJECT", &format!("the id of project {}", google.project_number));
     script.keep_going();
     same_project(&mut script, google);
+    for (secret, readers) in &google.secrets {
+        script.section(&format!("Reading {secret}"));
+        for (reader, role) in each_role(readers) {
+            let command = format!("attempt {}", secret_command("remove", secret));
+            script.command(0, &command, &binding(reader, role));
+        }
+    }
     for (bucket, readers) in &google.buckets {
         script.section(&format!("Reading gs://{bucket}"));
         for reader in readers {

@@ -2,15 +2,15 @@
 
 use super::hcl::{File, at_key, object, reference, text};
 use super::{issuer, resource};
-use crate::render::STORAGE_READER;
-use crate::render::plan::{Azure, Container, Credential, Identity};
+use crate::render::plan::{Azure, Container, Credential, Identity, VaultSecret};
+use crate::render::{SECRET_READER, STORAGE_READER};
 use ::hcl::{Block, Expression};
 
 const ABOUT: &str = "\
 Azure: which role is whom, and what that identity reads.
 
 Rights: Managed Identity Contributor on the resource group; Role Based Access Control Administrator
-on the containers. An Azure Policy can forbid federated credentials, and Conditional Access for
+on the containers and secrets. An Azure Policy can forbid federated credentials, and Conditional Access for
 workload identities their use. A new credential takes minutes to spread, a role assignment up to ten.
 
 Entra compares issuer, subject and audience letter by letter, and takes 20 credentials an identity.";
@@ -24,6 +24,9 @@ pub fn file(azure: &Azure) -> File {
         }
         for container in &identity.containers {
             file.add(READER, role_assignment(name, container));
+        }
+        for secret in &identity.secrets {
+            file.add(SECRET, secret_assignment(name, secret));
         }
     }
     let ids = azure.identities.keys().map(|name| {
@@ -41,6 +44,9 @@ pub fn file(azure: &Azure) -> File {
 }
 
 const READER: &str = "Reading, on the one container. The scope is the container's, not the account's.";
+
+const SECRET: &str = "\
+Reading, of the one secret. The vault must use Azure RBAC; one with access policies does not look at it.";
 
 fn about_identity(name: &str, identity: &Identity) -> String {
     format!(
@@ -74,10 +80,19 @@ fn id_of(identity: &str) -> Expression {
 fn role_assignment(identity: &str, Container { account, container }: &Container) -> Block {
     let account_id = at_key(&["var", "azure_storage_account_ids"], account);
     let scope = text("", account_id, &format!("/blobServices/default/containers/{container}"));
-    let label = format!("{identity}-{account}-{container}");
-    resource("azurerm_role_assignment", &label)
+    assignment(identity, &format!("{identity}-{account}-{container}"), scope, STORAGE_READER)
+}
+
+fn secret_assignment(identity: &str, VaultSecret { vault, secret }: &VaultSecret) -> Block {
+    let vault_id = at_key(&["var", "azure_key_vault_ids"], vault);
+    let scope = text("", vault_id, &format!("/secrets/{secret}"));
+    assignment(identity, &format!("{identity}-{vault}-{secret}"), scope, SECRET_READER)
+}
+
+fn assignment(identity: &str, label: &str, scope: Expression, role: &str) -> Block {
+    resource("azurerm_role_assignment", label)
         .add_attribute(("scope", scope))
-        .add_attribute(("role_definition_name", STORAGE_READER))
+        .add_attribute(("role_definition_name", role))
         .add_attribute((
             "principal_id",
             reference(&["azurerm_user_assigned_identity", identity, "principal_id"]),

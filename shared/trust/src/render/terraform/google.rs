@@ -4,7 +4,7 @@ use super::hcl::{File, label, object, reference, text, texts};
 use super::{issuer, must_be, resource};
 use crate::config::ProviderKind;
 use crate::render::plan::{Google, Provider, ServiceAccount};
-use crate::render::{ACT_AS, OBJECT_READER};
+use crate::render::{ACT_AS, OBJECT_READER, SECRET_ROLES};
 use ::hcl::{Block, Expression};
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ const ABOUT: &str = "\
 Google Cloud: whose proofs the pool takes, as whom, and what they read.
 
 Rights: roles/iam.workloadIdentityPoolAdmin and roles/iam.serviceAccountAdmin on the project,
-roles/storage.admin on the buckets. Organisation policies that may have to allow it:
+roles/storage.admin on the buckets, roles/secretmanager.admin on the secrets. Organisation policies
+that may have to allow it:
 constraints/iam.workloadIdentityPoolProviders (the issuer of an OIDC provider) and
 constraints/iam.workloadIdentityPoolAwsAccounts (the account of an AWS provider).
 
@@ -34,6 +35,15 @@ pub fn file(google: &Google) -> File {
         for reader in readers {
             let label = labels.of(bucket, grantee(google, reader));
             file.add("", bucket_grant(google, &label, bucket, reader));
+        }
+    }
+    for (secret, readers) in &google.secrets {
+        for reader in readers {
+            for role in SECRET_ROLES {
+                let what = format!("{}-{}", last(secret), role.rsplit('.').next().unwrap_or(role));
+                let label = labels.of(&what, grantee(google, reader));
+                file.add("", secret_grant(google, &label, secret, role, reader));
+            }
         }
     }
     let audiences = google.providers.keys().map(|id| {
@@ -151,6 +161,19 @@ fn bucket_grant(google: &Google, label: &str, bucket: &str, reader: &str) -> Blo
         .add_attribute(("role", OBJECT_READER))
         .add_attribute(("member", member(google, reader)))
         .build()
+}
+
+fn secret_grant(google: &Google, label: &str, secret: &str, role: &str, reader: &str) -> Block {
+    resource("google_secret_manager_secret_iam_member", label)
+        .add_attribute(("secret_id", secret))
+        .add_attribute(("role", role))
+        .add_attribute(("member", member(google, reader)))
+        .build()
+}
+
+/// The last piece of a resource's name.
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// Behind the pool of a principal: `/subject/..`.

@@ -155,6 +155,10 @@ fn variables(plan: &Plan) -> File {
             let comment = "Ids and no data source: that would read the accounts' keys into the state.";
             file.add(comment, variable("azure_storage_account_ids", "map(string)", description).build());
         }
+        if azure.identities.values().any(|identity| !identity.secrets.is_empty()) {
+            let description = "Key vault to its resource id: az keyvault show --name NAME --query id";
+            file.add("", variable("azure_key_vault_ids", "map(string)", description).build());
+        }
     }
     if let Some(google) = &plan.google {
         let description = format!("The id of project {}", google.project_number);
