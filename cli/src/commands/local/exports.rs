@@ -25,6 +25,8 @@ pub fn of(state: &State) -> BTreeMap<&'static str, String> {
         ("CARNET_GOOGLE_STS_ENDPOINT", state.google.sts.clone()),
         ("CARNET_GOOGLE_IAM_CREDENTIALS_ENDPOINT", state.google.iam_credentials.clone()),
         ("CARNET_GOOGLE_STORAGE_ENDPOINT", state.google.storage.clone()),
+        ("CARNET_AZURE_KEY_VAULT_ENDPOINT", format!("{}/{{vault}}", state.azure.key_vault)),
+        ("CARNET_GOOGLE_SECRET_MANAGER_ENDPOINT", state.google.secret_manager.clone()),
         ("CARNET_GOOGLE_AUDIENCE", state.google.audience.clone()),
         ("CARNET_GOOGLE_SUBJECT_TOKEN_TYPE", state.google.subject_token_type.clone()),
         ("CARNET_GOOGLE_SERVICE_ACCOUNT", state.google.service_account.clone()),
