@@ -47,7 +47,7 @@ impl Stage {
         let config = Config::parse(CONFIG).map_err(|faults| {
             Failure::Other(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let world = World::from_config(&config, folder.path()).map_err(|error| Failure::because(&error))?;
+        let world = World::stated(&config, folder.path()).map_err(|error| Failure::because(&error))?;
         // The function is started by each act anew: an environment of its own.
         let options =
             Options { folder: folder.path().to_owned(), functions: Some(Vec::new()), ..Options::default() };

@@ -27,10 +27,10 @@ async fn serve(
     headers: HeaderMap,
     Parameters(query): Parameters<Query>,
 ) -> Response {
-    answer(&handle, &headers, &query).unwrap_or_else(|refusal| refusal)
+    answer(&handle, &headers, &query).unwrap_or_else(|refusal| *refusal)
 }
 
-fn answer(handle: &Handle, headers: &HeaderMap, query: &Query) -> Result<Response, Response> {
+fn answer(handle: &Handle, headers: &HeaderMap, query: &Query) -> Result<Response, Box<Response>> {
     let app = handle.world().workloads.app_service.clone();
     let shown = headers.get("x-identity-header").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if shown.is_empty() || shown != app.identity_header {
@@ -65,9 +65,9 @@ fn answer(handle: &Handle, headers: &HeaderMap, query: &Query) -> Result<Respons
     .into_response())
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
+fn refuse(status: StatusCode, message: &str) -> Box<Response> {
     let body = json!({
         "statusCode": status.as_u16(), "message": message, "correlationId": Uuid::new_v4().to_string(),
     });
-    (status, Json(body)).into_response()
+    Box::new((status, Json(body)).into_response())
 }

@@ -28,10 +28,10 @@ async fn serve(
     headers: HeaderMap,
     Parameters(query): Parameters<Query>,
 ) -> Response {
-    answer(&handle, &headers, &query).unwrap_or_else(|refusal| refusal)
+    answer(&handle, &headers, &query).unwrap_or_else(|refusal| *refusal)
 }
 
-fn answer(handle: &Handle, headers: &HeaderMap, query: &Query) -> Result<Response, Response> {
+fn answer(handle: &Handle, headers: &HeaderMap, query: &Query) -> Result<Response, Box<Response>> {
     // A request that came through a proxy may be someone else's.
     if headers.contains_key("x-forwarded-for") {
         return Err(refuse("invalid_request", "A forwarded request is not answered"));
@@ -84,12 +84,12 @@ fn respond(granted: &Granted, client_id: &str, resource: &str) -> Response {
     .into_response()
 }
 
-fn refuse(error: &str, description: &str) -> Response {
+fn refuse(error: &str, description: &str) -> Box<Response> {
     let body = json!({ "error": error, "error_description": description });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    Box::new((StatusCode::BAD_REQUEST, Json(body)).into_response())
 }
 
 /// Entra's own words, passed on.
-fn by_entra(answer: &Answer) -> Response {
+fn by_entra(answer: &Answer) -> Box<Response> {
     refuse(answer.error, &format!("AADSTS{}: {}", answer.code, answer.text))
 }

@@ -64,9 +64,18 @@ impl std::fmt::Display for WorldError {
 impl std::error::Error for WorldError {}
 
 impl World {
-    /// Everything the configuration names, with fresh access keys. Folders and binaries are
-    /// relative to `base`, where the configuration lies.
+    /// Everything the configuration names, with fresh access keys, and workloads of every cloud that are
+    /// let in elsewhere. Folders and binaries are relative to `base`, where the configuration lies.
     pub fn from_config(config: &Config, base: &Path) -> Result<World, WorldError> {
+        let mut world = Self::stated(config, base)?;
+        let (config, _) = with_operator(config);
+        workloads::add(&mut world, &config)?;
+        workload_roles::add(&mut world, &config)?;
+        Ok(world)
+    }
+
+    /// What the configuration names and nothing else: no trust but the one it states.
+    pub fn stated(config: &Config, base: &Path) -> Result<World, WorldError> {
         let base = &std::path::absolute(base)
             .map_err(|_| WorldError::NoBase { base: base.display().to_string() })?;
         let issuer = config.aws.issuer.clone().unwrap_or_else(|| NO_ISSUER_YET.to_owned());
@@ -97,7 +106,7 @@ impl World {
         };
         let operator_id = identifier("AKIA")?;
         aws.access_keys.insert(operator_id.clone(), operator_key);
-        let mut world = World {
+        Ok(World {
             aws,
             entra: entra(config, &issuer),
             azure: Azure { accounts: accounts(config, base)?, vaults: secrets::vaults(config, operator) },
@@ -109,10 +118,7 @@ impl World {
             operator_client_id: config.client_id(operator).map(str::to_owned),
             operator_provider: config.google_audience(operator),
             operator_service_account: config.google_service_account(operator).map(str::to_owned),
-        };
-        workloads::add(&mut world, config)?;
-        workload_roles::add(&mut world, config)?;
-        Ok(world)
+        })
     }
 }
 
