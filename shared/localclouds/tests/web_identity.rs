@@ -181,10 +181,11 @@ async fn a_session_ends_when_it_was_told_to() {
 #[tokio::test]
 async fn each_refusal_has_its_code() {
     type Change = fn(&mut World);
+    type Row<'r> = (&'r str, Value, Vec<(&'r str, &'r str)>, Change, u16, &'r str, &'r str);
     let nothing: Change = |_| ();
     let long = "x".repeat(20_001);
     let big = format!("{{\"Version\":\"2012-10-17\",\"Statement\":[{}]}}", " ".repeat(2048));
-    let rows: Vec<(&str, Value, Vec<(&str, &str)>, Change, u16, &str, &str)> = vec![
+    let rows: Vec<Row> = vec![
         ("no role", claims(), vec![("RoleArn", "")], nothing, 400, "ValidationError", "'roleArn'"),
         ("a short role", claims(), vec![("RoleArn", "reader")], nothing, 400, "ValidationError", "20"),
         (
