@@ -40,7 +40,7 @@ pub fn world() -> World {
             applications: BTreeMap::new(),
             token_lifetime: Duration::from_secs(3600),
         },
-        azure: world::Azure { accounts: BTreeMap::new() },
+        azure: world::Azure { accounts: BTreeMap::new(), vaults: BTreeMap::new() },
         functions: BTreeMap::new(),
         operator: String::new(),
         operator_client_id: None,
@@ -76,6 +76,8 @@ pub fn handle(world: World) -> Handle {
         google_iam_credentials: "https://127.0.0.1:1".into(),
         google_accounts: "https://127.0.0.1:1".into(),
         google_storage: "https://127.0.0.1:1".into(),
+        key_vault: "https://127.0.0.1:1".into(),
+        secret_manager: "https://127.0.0.1:1".into(),
         workloads: Default::default(),
     });
     Arc::new(shared)
