@@ -20,6 +20,7 @@ mod units;
 use crate::args::{Format, Global};
 use crate::console;
 use crate::failure::Failure;
+use crate::way::stored_secrets;
 use carnet_federation::config::Env;
 use carnet_objects::s3::S3Bucket;
 use carnet_objects::way::{self, Buckets, Ends};
@@ -145,7 +146,7 @@ async fn sync(
     let options = args.options.run_options()?;
     // From here on a signal stops the run, however early it comes.
     let signals = super::Stop::listen();
-    let ends = way::ends(env, from).await?;
+    let ends = way::ends_with_secrets(env, from, stored_secrets(env)).await?;
     let (job, bucket) = job(args, from, to, &ends)?;
     if args.dry_run {
         return plan::show(&job, &options, global).await;

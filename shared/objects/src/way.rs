@@ -88,12 +88,21 @@ async fn ends_by(env: &Env, from: &PlaceUrl, change: impl FnOnce(Mints) -> Mints
 
 /// Buckets of S3.
 pub async fn buckets(env: &Env) -> Result<Buckets> {
+    buckets_by(env, |mints| mints).await
+}
+
+/// The same, for a caller that reads the mint's client secret where it is stored.
+pub async fn buckets_with_secrets(env: &Env, secrets: Arc<dyn SecretStore>) -> Result<Buckets> {
+    buckets_by(env, |mints| mints.with_secrets(secrets)).await
+}
+
+async fn buckets_by(env: &Env, change: impl FnOnce(Mints) -> Mints) -> Result<Buckets> {
     let (settings, mints) = config::gather(|faults| {
         let settings = S3Settings::read(env, faults);
         let mints = Mints::read_with_aws(env, faults);
         Some((settings?, mints?))
     })?;
-    Buckets::new(env, settings, &mints).await
+    Buckets::new(env, settings, &change(mints)).await
 }
 
 impl Way {

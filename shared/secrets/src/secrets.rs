@@ -122,8 +122,13 @@ impl By {
     }
 }
 
-/// Where the client secret of an app registration may lie (`CARNET_AZURE_CLIENT_SECRET_FROM`). It is read by
-/// the AWS session of this process: the mint that waits for it cannot be what reads it.
+/// Where the client secret of an app registration may lie (`CARNET_AZURE_CLIENT_SECRET_FROM`). The mint that
+/// waits for it cannot be what reads it: that is this process's AWS session, or, for a vault, the machine's
+/// managed identity.
+///
+/// | variable | meaning |
+/// |---|---|
+/// | `CARNET_AZURE_CLIENT_SECRET_READER` | `aws` (default), or `azure-identity` |
 pub struct StoredSecrets(Env);
 
 impl StoredSecrets {
@@ -136,11 +141,42 @@ impl StoredSecrets {
             Error::new(Hop::Config, Kind::NotConfigured, "the stored secret's URL", why.to_string())
                 .with_hint(&hints::CONFIGURATION)
         })?;
-        let settings = config::gather(|faults| Settings::read(&self.0, [&url], faults))?;
+        match (self.0.get(READER), &url) {
+            (None | Some("aws"), _) => self.by_aws(&url).await,
+            (Some(MACHINE), SecretUrl::KeyVault(secret)) => self.by_machine(secret).await,
+            (Some(MACHINE), _) => Err(wrong_reader("azure-identity reads keyvault:// only")),
+            (Some(_), _) => Err(wrong_reader("is neither aws nor azure-identity")),
+        }
+    }
+
+    async fn by_aws(&self, url: &SecretUrl) -> Result<Secret> {
+        let settings = config::gather(|faults| Settings::read(&self.0, [url], faults))?;
         let session = AwsSession::load(&Http::from_env(&self.0)?).await?;
         let secrets = settings.open_on(&self.0, session).await?;
-        secrets.read(&url).await?.value.into_text(&secrets.target(&url))
+        secrets.read(url).await?.value.into_text(&secrets.target(url))
     }
+
+    async fn by_machine(&self, secret: &Held) -> Result<Secret> {
+        let env = self.0.clone().with("CARNET_MINT", MACHINE);
+        let (settings, mints) = config::gather(|faults| {
+            let settings = KeyVaultSettings::read(&env, faults);
+            let mints = Mints::read(&env, faults);
+            Some((settings?, mints?))
+        })?;
+        let http = Http::from_env(&env)?;
+        let mint = mints.open(&http, Proof::Jwt).await?;
+        let vaults = KeyVaults::of_machine(&http, mint, settings);
+        let reading = attempt(&vaults, secret, || vaults.read(secret)).await?;
+        reading.value.into_text(&vaults.target(secret))
+    }
+}
+
+const READER: &str = "CARNET_AZURE_CLIENT_SECRET_READER";
+const MACHINE: &str = "azure-identity";
+
+fn wrong_reader(why: &str) -> Error {
+    Error::new(Hop::Config, Kind::NotConfigured, READER, format!("{READER}: {why}"))
+        .with_hint(&hints::CONFIGURATION)
 }
 
 impl SecretStore for StoredSecrets {

@@ -4,6 +4,7 @@ use super::{destination, state_place, summary};
 use crate::args::{Format, Global};
 use crate::console::{HEADING, QUIET, moment, write_fields};
 use crate::failure::Failure;
+use crate::way::stored_secrets;
 use carnet_federation::config::Env;
 use carnet_objects::PlaceUrl;
 use carnet_objects::way;
@@ -25,7 +26,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure> {
-    let buckets = way::buckets(env).await?;
+    let buckets = way::buckets_with_secrets(env, stored_secrets(env)).await?;
     let state = super::state(args.state.as_ref(), &args.to, &buckets)?;
     let status = carnet_sync::status(&state).await?;
     if status.manifest.is_none() && status.lease.is_none() && status.unfinished.is_empty() {

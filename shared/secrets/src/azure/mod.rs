@@ -28,8 +28,12 @@ use azure_security_keyvault_secrets::models::{
 };
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use carnet_federation::adapter::azure::AzureCredential;
+use carnet_federation::exchange::{Entra, Unchanged};
 use carnet_federation::http::Http;
-use carnet_federation::{BoxFuture, Error, Hop, Kind, Result, Scope, Secret, telemetry};
+use carnet_federation::{
+    AccessToken, Audience, BoxFuture, Credential, Error, Exchange, Hop, Kind, Mint, Result, Scope, Secret,
+    telemetry,
+};
 use credential::OneScope;
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
@@ -39,19 +43,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 const PAGE: i32 = 25;
 
 /// The vaults of one cloud of Azure. A client is made for each that is asked, and kept.
-pub struct KeyVaults {
+pub struct KeyVaults<E: Exchange<Output = AccessToken> = Entra> {
     http: Http,
-    credential: Arc<AzureCredential>,
+    credential: Arc<AzureCredential<E>>,
+    /// For people: whom a vault turns away.
+    identity: String,
     settings: KeyVaultSettings,
     clients: Mutex<BTreeMap<String, Arc<SecretClient>>>,
 }
 
 impl KeyVaults {
     pub fn new(http: &Http, credential: Arc<AzureCredential>, settings: KeyVaultSettings) -> Self {
-        Self { http: http.clone(), credential, settings, clients: Mutex::default() }
+        let identity = format!("client id {}", credential.credential().exchange().client_id());
+        Self { http: http.clone(), credential, identity, settings, clients: Mutex::default() }
     }
+}
 
-    pub fn credential(&self) -> &AzureCredential {
+impl KeyVaults<Unchanged> {
+    /// As the machine's own managed identity, whose tokens need no exchange.
+    pub fn of_machine(http: &Http, mint: Arc<dyn Mint>, settings: KeyVaultSettings) -> Self {
+        let resource = settings.scope.trim_end_matches("/.default");
+        let credential = AzureCredential::new(Credential::new(mint, Unchanged::new(Audience::new(resource))));
+        let identity = "the machine's managed identity".to_owned();
+        Self { http: http.clone(), credential, identity, settings, clients: Mutex::default() }
+    }
+}
+
+impl<E: Exchange<Output = AccessToken>> KeyVaults<E> {
+    pub fn credential(&self) -> &AzureCredential<E> {
         &self.credential
     }
 
@@ -85,8 +104,7 @@ impl KeyVaults {
         let error = errors::from_sdk(&self.target(secret), error);
         match error.kind() {
             Kind::Forbidden | Kind::Unauthenticated if error.presented().is_none() => {
-                let client_id = self.credential.credential().exchange().client_id();
-                error.with_presented(format!("client id {client_id}"))
+                error.with_presented(&self.identity)
             }
             _ => error,
         }
@@ -176,7 +194,7 @@ impl KeyVaults {
     }
 }
 
-impl SecretSource for KeyVaults {
+impl<E: Exchange<Output = AccessToken>> SecretSource for KeyVaults<E> {
     fn target(&self, secret: &Held) -> String {
         format!("secret {} of key vault {}", secret.name, secret.holder)
     }

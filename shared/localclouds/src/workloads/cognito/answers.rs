@@ -1,6 +1,7 @@
 //! Every refusal. Names and statuses are those of AWS's service model and of "Common Error Types"; the
-//! sentences that people have published are those of an unsupported or unknown provider, of access without
-//! a login, of a forbidden identity, and of pools and identities that are not there. The others are ours.
+//! sentences that people have published are those of an unsupported or unknown provider and of access without
+//! a login. Those of a forbidden identity, and of pools and identities that are not there, are written from
+//! experience and were compared with no document. The others are ours. Nothing depends on their words.
 
 use crate::aws::sigv4::SigV4Fault;
 use axum::Json;
