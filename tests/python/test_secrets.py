@@ -39,7 +39,9 @@ def vault(state, mint):
     return SecretClient(
         "https://carnet-test.vault.azure.net",
         credential(state, mint),
-        transport=RequestsTransport(session=session, session_owner=False),
+        transport=RequestsTransport(
+            session=session, session_owner=False, connection_verify=state.ca_file
+        ),
         retry_total=0,
     )
 
@@ -92,5 +94,5 @@ def test_a_projects_secret_is_read_with_its_checksum(secrets):
 def test_what_a_project_does_not_have_and_does_not_allow(secrets):
     with pytest.raises(exceptions.NotFound, match="not found"):
         secrets.access_secret_version(name=name(4711))
-    with pytest.raises(exceptions.PermissionDenied, match="secretmanager.versions.access"):
+    with pytest.raises(exceptions.Forbidden, match="secretmanager.versions.access"):
         secrets.access_secret_version(name=name("latest", "another"))
