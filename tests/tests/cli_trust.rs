@@ -67,8 +67,8 @@ async fn one_stage_and_one_kind_are_rendered_alone() {
     let text = std::fs::read_to_string(folder.path().join("trust.json")).expect("it is there");
     let trust: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let roles = trust["accounts"]["123456789012"]["roles"].as_object().expect("roles");
-    // Two functions of the API, four of the sync, and an instance.
-    assert_eq!(roles.len(), 7);
+    // Two functions of the API, four of the sync, that of the secrets, and an instance.
+    assert_eq!(roles.len(), 8);
     assert!(roles.keys().all(|role| role.starts_with("carnet-dev-")), "{roles:?}");
 }
 

@@ -8,26 +8,28 @@ use bytes::Bytes;
 use carnet_localclouds::Options;
 use carnet_localclouds::workloads::{To, Workload, variables};
 use carnet_localclouds::world::workloads::PoolIdentity;
-use carnet_localclouds::world::{OidcProvider, Role};
+use carnet_localclouds::world::{OidcProvider, Role, VaultVersion};
 use carnet_objects::sink::{Crc32c, Got, PutRequest, WriteOutcome};
 use carnet_objects::{Key, ObjectSink as _};
 use carnet_tests::{
-    ACCOUNT, BUCKET, CLIENT, CONTAINER, OBJECT, S3_BUCKET, SERVICE_ACCOUNT, Stage, repository,
+    ACCOUNT, BUCKET, CLIENT, CONTAINER, OBJECT, S3_BUCKET, SERVICE_ACCOUNT, Stage, VAULT, repository,
 };
 use carnet_trust::aws::role_trust::ACTION;
 use carnet_trust::entra::FederatedCredential;
 use cli_support::{Vars, carnet_with};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 const TEXT: &str = "from the other cloud";
 const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/visitor";
 /// Whom proofs for AWS are for, unless an issuer of its own has them say otherwise.
 const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// Exit codes: no trust; nothing was asked of a cloud.
+/// Exit codes: no trust; nothing was asked of a cloud; known, and not let in.
 const REFUSED: i32 = 4;
 const NOT_CONFIGURED: i32 = 3;
+const FORBIDDEN_THERE: i32 = 5;
 
 /// Each row's test: its name, who comes, where to, and what is special about it.
 macro_rules! rows {
@@ -305,6 +307,62 @@ async fn cognito_to_google_is_refused() {
         (&json!("algorithm"), &json!("RS512")),
         "{refused}"
     );
+}
+
+/// The rows of an app registration, with its client secret in a vault: read by an AWS role, or by the machine
+/// that it runs on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_secret_may_lie_in_a_vault() {
+    let stage = Stage::new().await;
+    stage.put("a.txt", TEXT);
+    let state = stage.local.state();
+    let secret = state.workloads.azure_app.expect("an app registration").client_secret;
+    stage.with_vault(|vault| {
+        let version = VaultVersion {
+            id: "0".repeat(32),
+            value: secret.into(),
+            created: SystemTime::now(),
+            content_type: None,
+            enabled: true,
+            not_before: None,
+            expires: None,
+        };
+        vault.secrets.insert("app".to_owned(), vec![version]);
+        vault.users.insert(OBJECT.to_owned());
+    });
+    let app = Pair { who: Some(Workload::AzureApp), to: To::Google, variant: Variant::Usual };
+    let machine = Pair { who: Some(Workload::AzureVm), to: To::Google, variant: Variant::Usual };
+    let imds =
+        machine.variables(&stage).into_iter().find(|(name, _)| name == "AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    let by_aws = [
+        ("AZURE_CLIENT_ID", CLIENT),
+        ("AWS_ACCESS_KEY_ID", &state.aws.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &state.aws.secret_access_key),
+    ];
+    let by_machine = [
+        ("CARNET_AZURE_CLIENT_SECRET_READER", "azure-identity"),
+        ("CARNET_AZURE_IDENTITY_CLIENT_ID", CLIENT),
+        ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &imds.expect("a metadata service").1),
+    ];
+    let stored = format!("keyvault://{VAULT}/app");
+    let object = format!("gs://{BUCKET}/a.txt");
+    for reader in [by_aws, by_machine] {
+        let set = [("CARNET_AZURE_CLIENT_SECRET_FROM", &*stored)].into_iter().chain(reader);
+        let set: Vec<(String, String)> =
+            set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut vars = app.variables(&stage);
+        vars.retain(|(name, _)| name != "AZURE_CLIENT_SECRET" && set.iter().all(|(other, _)| name != other));
+        vars.extend(set);
+        assert_eq!(carnet_with(&vars, &["cat", &object]).await.ok().text(), TEXT);
+        // The vault is asked, and turns away whom it does not know.
+        stage.with_vault(|vault| vault.users.remove(OBJECT));
+        let run = carnet_with(&vars, &["cat", &object, "--format", "json"]).await;
+        assert_eq!(
+            (run.code, run.error()["target"].as_str()),
+            (FORBIDDEN_THERE, Some("secret app of key vault carnet-test"))
+        );
+        stage.with_vault(|vault| vault.users.insert(OBJECT.to_owned()));
+    }
 }
 
 /// README's rows, by the tests that they name: all of them, once, and no other.

@@ -247,7 +247,7 @@ async fn its_role_grants_what_it_asks_and_no_more() {
     let secret =
         |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}-a1B2c3");
     let may = |action: &str, name: &str, region: &str| {
-        let request = Request::new(action, &secret(name)).with("aws:RequestedRegion", [region]);
+        let request = Request::new(action, secret(name)).with("aws:RequestedRegion", [region]);
         evaluate(&policies, &request) == Decision::Allowed
     };
     assert!(may("secretsmanager:PutSecretValue", "app/db-password", "eu-central-1"));

@@ -109,6 +109,25 @@ async fn a_failed_object_holds_deletions_back_and_the_next_run_makes_them() {
 }
 
 #[tokio::test]
+async fn what_comes_back_before_it_is_deleted_and_goes_again_is_deleted_by_a_later_run() {
+    let world = World::new();
+    world.put("fickle", "x");
+    world.run().await.unwrap();
+    world.remove("fickle");
+    world.put("other", "x");
+    let source = world.source.clone();
+    // The plan has seen that it is gone.
+    let back = move || drop(source.put(&key("fickle"), "x", PutOptions::default()));
+    world.frail.on("source open other", Break::First(Box::new(back)));
+    let summary = world.run().await.unwrap();
+    assert_eq!((summary.counts.deleted, summary.planned.delete), (0, 1));
+    assert!(world.held().await.contains_key("fickle"));
+    world.remove("fickle");
+    world.run().await.unwrap();
+    world.assert_same().await;
+}
+
+#[tokio::test]
 async fn only_what_we_wrote_is_deleted_and_only_as_we_wrote_it() {
     let world = World::new();
     // There before us, with the source's own digest: adopted, not ours to delete.

@@ -88,35 +88,35 @@ fn the_credentials_in_terraform_are_those_that_entra_needs() {
     let body = terraform(&config, "azure.tf");
     let mut meant = BTreeMap::new();
     for deployment in config.deployments() {
-        for credential in
-            deployment.config.federated_credentials("https://issuer.example")["asset-reader"].iter()
-        {
-            let account = deployment.config.aws.account.clone();
-            meant.insert(
-                credential.name.clone(),
-                (credential.subject.clone(), credential.audiences.clone(), account),
-            );
+        let account = &deployment.config.aws.account;
+        for (identity, credentials) in deployment.config.federated_credentials("https://issuer.example") {
+            for credential in credentials {
+                let of = format!("azurerm_user_assigned_identity.{identity}.id");
+                meant.insert(
+                    credential.name.clone(),
+                    (of, credential.subject.clone(), credential.audiences.clone(), account.clone()),
+                );
+            }
         }
     }
     let written: BTreeMap<_, _> = blocks(&body, "azurerm_federated_identity_credential")
         .map(|(_, block)| {
-            assert_eq!(
-                attribute(block, "user_assigned_identity_id").to_string(),
-                "azurerm_user_assigned_identity.asset-reader.id"
-            );
+            let of = attribute(block, "user_assigned_identity_id").to_string();
             let issuer = attribute(block, "issuer").to_string();
             let account = issuer.strip_prefix("aws_iam_outbound_web_identity_federation.account_");
             let account = account.and_then(|rest| rest.strip_suffix(".issuer_identifier")).expect(&issuer);
             (
                 string(block, "name"),
-                (string(block, "subject"), strings(block, "audience"), account.to_owned()),
+                (of, string(block, "subject"), strings(block, "audience"), account.to_owned()),
             )
         })
         .collect();
-    assert_eq!(written.len(), 8, "two principals, once in dev and staging, and twice in prod");
+    assert_eq!(written.len(), 12, "three principals, once in dev and staging, and twice in prod");
     assert_eq!(written, meant);
-    let (_, assignment) = blocks(&body, "azurerm_role_assignment").next().expect("a role assignment");
-    assert_eq!(string(assignment, "role_definition_name"), "Storage Blob Data Reader");
+    let role = |block: &Block| string(block, "role_definition_name");
+    let mut assignments = blocks(&body, "azurerm_role_assignment").map(|(_, block)| block);
+    let assignment =
+        assignments.find(|block| role(block) == "Storage Blob Data Reader").expect("a role assignment");
     let scope = attribute(assignment, "scope").to_string();
     assert!(scope.contains("azure_storage_account_ids[\"carnetdemo\"]"), "{scope}");
     assert!(scope.contains("/blobServices/default/containers/assets"), "{scope}");
@@ -315,7 +315,7 @@ fn the_scripts_say_to_azure_what_the_configuration_says() {
             "123456789012" => "https://one.example",
             _ => "https://two.example",
         };
-        for credential in deployment.config.federated_credentials(issuer)["asset-reader"].iter() {
+        for credential in deployment.config.federated_credentials(issuer).values().flatten() {
             let it = (credential.issuer.clone(), credential.subject.clone(), credential.audiences[0].clone());
             meant.insert(credential.name.clone(), it);
         }
@@ -323,10 +323,10 @@ fn the_scripts_say_to_azure_what_the_configuration_says() {
     assert_eq!(made, meant);
     let scopes: Vec<String> =
         calls.iter().filter(|call| call[0] == "role").map(|call| option(call, "--scope")).collect();
-    assert_eq!(scopes, ["an-id/blobServices/default/containers/assets"]);
+    assert_eq!(scopes, ["an-id/blobServices/default/containers/assets", "an-id/secrets/db-password"]);
     let revoked = run_with_recorder(&config, "azure-revoke.sh", "az", answer);
     let deleted = revoked.iter().filter(|call| call.contains(&"delete".to_owned())).count();
-    assert_eq!(deleted, meant.len() + 1, "every credential and the role assignment");
+    assert_eq!(deleted, meant.len() + 2, "every credential and both role assignments");
 }
 
 #[test]
@@ -382,6 +382,9 @@ fn without_stages_the_parameters_are_named_like_the_stack_and_only_of_what_is_re
     let text_of = |text: String| {
         let binaries = Sync::FUNCTIONS.map(|name| format!("{name} = \"target/debug/{name}\"\n"));
         let text = binaries.iter().fold(text.replace(&sync_of(EXAMPLE), ""), |text, it| text.replace(it, ""));
+        let secrets = &EXAMPLE[EXAMPLE.find("[local.vaults]").expect("vaults")..];
+        let secrets = &secrets[..secrets.find("[local.functions]").expect("functions")];
+        let text = text.replace(secrets, "").replace("secret-sync = \"target/debug/secret-sync\"\n", "");
         text.replace("reads = [\"archive\"]", "reads = []")
     };
     let config = parsed(&text_of(format!("{}{}", &EXAMPLE[..start], &EXAMPLE[end..])));

@@ -57,8 +57,8 @@ fn three_stages_in_two_regions_keep_to_every_limit() {
             deployment.config.federated_credentials("https://issuer.example")["asset-reader"].clone(),
         );
     }
-    // Two functions of the API, four of the sync, an instance; two of them go to Azure.
-    assert_eq!((roles.len(), credentials.len()), (42, 12));
+    // Two functions of the API, four of the sync, that of the secrets, an instance; two share an identity.
+    assert_eq!((roles.len(), credentials.len()), (48, 12));
     assert_eq!(carnet_trust::entra::validate(&credentials), []);
 }
 
@@ -103,6 +103,7 @@ fn a_role_name_is_too_long_in_the_stage_and_region_where_it_is() {
             "functions.blob-api",
             "functions.gcs-api",
             "sync",
+            "secrets",
             "instances.operator",
             "roles.azure-reports",
             "roles.github-release",

@@ -36,12 +36,15 @@ pub struct Mints {
     session: Arc<OnceCell<AwsSession>>,
 }
 
-/// A role, and how it is taken: a pointer, so that programs that never take one do not carry the way to it.
+/// A role, and how it is taken.
 #[derive(Clone)]
 struct Role {
     settings: AwsRoleSettings,
-    take: for<'a> fn(&'a Http, Arc<dyn Mint>, &'a AwsRoleSettings) -> BoxFuture<'a, Result<AwsSession>>,
+    take: Take,
 }
+
+/// A pointer, so that programs that never take a role do not carry the way to it.
+type Take = for<'a> fn(&'a Http, Arc<dyn Mint>, &'a AwsRoleSettings) -> BoxFuture<'a, Result<AwsSession>>;
 
 impl Mints {
     /// `CARNET_MINT`, and the settings of the mint that it names.

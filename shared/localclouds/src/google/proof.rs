@@ -57,13 +57,17 @@ fn check_time(token: &Token) -> Result<(), Answer> {
 async fn check_signature(handle: &Handle, issuer: &str, key_id: &str, token: &Token) -> Result<(), Answer> {
     let key = handle.google_issuers.key(issuer, key_id).await.map_err(|fault| match fault {
         KeyFault::NoAnswer | KeyFault::Useless => refusals::issuer_unreachable(),
-        KeyFault::UnknownKey => refusals::id_token("its issuer publishes no key with its kid"),
+        KeyFault::UnknownKey => unknown_key(),
     })?;
     let verdict = match &key {
         PublicKey::Rsa(key) => token.check_rs256(key),
         PublicKey::P256(key) => token.check_es256(key),
-        // No algorithm that Google takes.
-        PublicKey::P384(_) => Err(JwtFault::Algorithm),
+        // No algorithm that Google takes: to it, no such key was published.
+        PublicKey::P384(_) => return Err(unknown_key()),
     };
     verdict.map_err(|_| refusals::id_token("its signature does not verify"))
+}
+
+fn unknown_key() -> Answer {
+    refusals::id_token("its issuer publishes no key with its kid")
 }

@@ -25,8 +25,6 @@ pub struct Deleted {
     pub deleted: u64,
     /// No longer what was written: they stay.
     pub not_ours: u64,
-    /// At the source again: they stay, and the next plan finds them.
-    pub returned: u64,
     pub failures: Vec<Failure>,
     /// Still to be deleted.
     pub pending: Vec<Piece>,
@@ -37,6 +35,8 @@ pub struct Deleted {
 enum Fate {
     Deleted,
     NotOurs,
+    /// At the source again: it stays, and stays pending, since no manifest knows it any more. The next merge
+    /// takes it out if it lives; if it has gone again by then, it is still to be deleted.
     Returned,
     Failed(SyncError),
 }
@@ -115,7 +115,7 @@ impl Deleted {
                 self.not_ours += 1;
                 progress.hear(&Event::NotOurs { key });
             }
-            Fate::Returned => self.returned += 1,
+            Fate::Returned => return true,
             Fate::Failed(error) => {
                 let failure = Failure::new(key, &error);
                 progress.hear(&Event::Failed(&failure));

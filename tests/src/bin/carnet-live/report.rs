@@ -203,10 +203,11 @@ fn plan(target: &Target) -> Vec<String> {
     for function in target.functions() {
         if target.asks(Group::Functions) {
             let name = &function.deployed_name;
-            lines.push(format!(
-                "invokes {name} with {{\"carnet\":\"doctor\"}}; it lists one name a place: {}",
-                function.principal.reads.join(", ")
-            ));
+            let looks = match function.principal.reads.as_slice() {
+                [] => "it looks at both ends of each secret, at no value".to_owned(),
+                places => format!("it lists one name a place: {}", places.join(", ")),
+            };
+            lines.push(format!("invokes {name} with {{\"carnet\":\"doctor\"}}; {looks}"));
         }
         let api = target.api(function.name).filter(|_| target.asks(Group::Api));
         for (place, api) in function.places.iter().zip(std::iter::repeat(api)) {

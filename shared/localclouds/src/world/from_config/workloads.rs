@@ -104,13 +104,15 @@ fn add_google_vm(world: &mut World) {
     };
 }
 
-/// The application, and every identity of the configuration on a machine and an app.
+/// The application, and the operator's identity, else the first, on a machine and an app.
 fn add_azure(world: &mut World) -> Result<(), WorldError> {
+    let first = world.entra.applications.keys().next();
+    let assigned = world.operator_client_id.as_ref().or(first).cloned();
     let host = |resource: &str, world: &World| {
         let identity = |name: &str| {
             format!("{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}")
         };
-        let known = world.entra.applications.iter();
+        let known = world.entra.applications.iter().filter(|(id, _)| assigned.as_ref() == Some(id));
         AzureHost {
             resource_id: format!("{SUBSCRIPTION}/providers/{resource}"),
             system_assigned: None,
