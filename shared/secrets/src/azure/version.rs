@@ -89,10 +89,7 @@ mod tests {
         let now = SystemTime::now();
         let time = |seconds: i64| Some(OffsetDateTime::from(now) + time::Duration::seconds(seconds));
         let of = |enabled, not_before, expires| {
-            let mut attributes = SecretAttributes::default();
-            attributes.enabled = enabled;
-            attributes.not_before = not_before;
-            attributes.expires = expires;
+            let attributes = SecretAttributes { enabled, not_before, expires, ..SecretAttributes::default() };
             state(&attributes, now).as_str()
         };
         assert_eq!(of(None, None, None), "enabled");
