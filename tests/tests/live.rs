@@ -49,9 +49,13 @@ async fn deployed_but(functions: &[&str]) -> Stage {
 /// `secret-sync` examines Secrets Manager too, which no stand-in here plays: its own tests do, with moto.
 fn without_secrets(stage: &Stage) {
     let text = std::fs::read_to_string(stage.config_file()).expect("the stage's configuration");
-    let (before, rest) = text.split_once("[secrets]").expect("it has secrets");
-    let after = rest.split_once("\n[functions").expect("functions follow").1;
-    std::fs::write(stage.config_file(), format!("{before}[functions{after}")).expect("written");
+    // Section by section, each with its heading.
+    let kept: Vec<&str> = text
+        .split_inclusive("\n\n")
+        .filter(|section| !section.contains("[secrets") && !section.contains("[local.vaults]"))
+        .filter(|section| !section.contains("[local.secrets]"))
+        .collect();
+    std::fs::write(stage.config_file(), kept.concat()).expect("written");
 }
 
 fn apis(stage: &Stage) -> Vec<String> {

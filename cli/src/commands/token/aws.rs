@@ -36,7 +36,7 @@ pub async fn run(args: &Args, global: &Global, env: &Env) -> Result<(), Failure>
 async fn trade(role: &AwsRole, proof: &Assertion) -> Result<Traded, Failure> {
     let given = role.exchange(proof, &role.scope()).await?;
     Ok(Traded {
-        by: "AWS STS",
+        by: "AWS",
         at: role.target().to_owned(),
         client_id: None,
         service_account: None,
